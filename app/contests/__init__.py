@@ -1,0 +1,1 @@
+"""Contests: dates, phases, enrolment and the rules of play."""
