@@ -1,0 +1,1 @@
+"""The question bank: files and tables, legal bases, drawing and grading."""

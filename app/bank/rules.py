@@ -1,0 +1,182 @@
+"""Draws the questions of one paper: kinds exactly, topics balanced, unseen first; a pure function of its seed."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.contests.rules import KINDS, BankTooSmall
+
+if TYPE_CHECKING:
+    import datetime as dt
+    import uuid
+    from collections.abc import Iterable, Mapping
+    from collections.abc import Set as AbstractSet
+
+ORDER = tuple(KINDS)
+"""Kinds in the order in which a paper shows them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawable:
+    """A question that may be drawn on a day; `stem_length` in characters."""
+
+    revision_id: uuid.UUID
+    question_id: uuid.UUID
+    kind: str
+    topic: str
+    stem_length: int
+
+
+class Pool:
+    """The questions that may be drawn, in cells by kind and topic; the same for any order of the same questions."""
+
+    def __init__(self, drawables: Iterable[Drawable]) -> None:
+        cells: dict[tuple[str, str], list[Drawable]] = defaultdict(list)
+        for one in sorted(drawables, key=lambda drawable: drawable.question_id):
+            cells[one.kind, one.topic].append(one)
+        self.cells = {cell: tuple(cells[cell]) for cell in sorted(cells)}
+        self.place = {
+            one.question_id: (cell, index) for cell, held in self.cells.items() for index, one in enumerate(held)
+        }
+        self.topics = {kind: [topic for k, topic in self.cells if k == kind] for kind in ORDER}
+
+
+def draw(
+    pool: Pool,
+    *,
+    seed: str,
+    counts: Mapping[str, int],
+    seen: Mapping[uuid.UUID, dt.date],
+    excluded: AbstractSet[uuid.UUID],
+) -> list[uuid.UUID]:
+    """Return the revision ids of one paper: single, then multiple, then true/false questions.
+
+    `counts` says how many of each kind, `seen` on which day the officer last saw a question (by question id),
+    `excluded` holds question ids that must not appear. No topic stands twice while a question of an unused topic
+    could stand in its place; within that unseen questions come first, then those longest unseen. Equal arguments
+    give an equal paper; different seeds spread over the whole pool. The cost grows with `seen` and the topics, not
+    with the pool. Raises BankTooSmall where a kind has too few questions.
+    """
+    hand = _Hand(pool, seed, seen, excluded)
+    for kind in ORDER:
+        available = sum(hand.left(kind, topic) for topic in pool.topics[kind])
+        if available < counts.get(kind, 0):
+            raise BankTooSmall.of(kind, available=available, needed=counts[kind])
+    slots = [kind for kind in ORDER for _ in range(counts.get(kind, 0))]
+    hand.random.shuffle(slots)
+    while slots:
+        slots = hand.fill(slots)
+    return [revision for kind in ORDER for revision in hand.dealt(kind)]
+
+
+class _Hand:
+    """One draw in progress: how many questions each cell gives, and what is left in it."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        seed: str,
+        seen: Mapping[uuid.UUID, dt.date],
+        excluded: AbstractSet[uuid.UUID],
+    ) -> None:
+        self.pool = pool
+        self.random = random.Random(seed)  # noqa: S311 - a reproducible draw, not a secret
+        self.barred: dict[tuple[str, str], set[int]] = defaultdict(set)
+        self.seen: dict[tuple[str, str], dict[int, dt.date]] = defaultdict(dict)
+        self.taken: Counter[tuple[str, str]] = Counter()
+        for one in excluded:
+            if one in pool.place:
+                cell, index = pool.place[one]
+                self.barred[cell].add(index)
+        for one, day in seen.items():
+            if one in pool.place and one not in excluded:
+                cell, index = pool.place[one]
+                self.seen[cell][index] = day
+
+    def left(self, kind: str, topic: str) -> int:
+        """Return how many questions a cell can still give, by kind and topic."""
+        return len(self.pool.cells[kind, topic]) - len(self.barred[kind, topic]) - self.taken[kind, topic]
+
+    def fill(self, slots: list[str]) -> list[str]:
+        """Give slots a topic of their own each, as many as possible; return those left for the next round.
+
+        A bipartite matching by augmenting paths: first over topics that still have an unseen question of the
+        kind, then over all. A kind that finds no path now finds none later in the round either.
+        """
+        fresh, stale = self._preferences()
+        owner: dict[str, str] = {}
+        for preferences in (fresh, {kind: fresh[kind] + stale[kind] for kind in ORDER}):
+            left: list[str] = []
+            for kind in slots:
+                if kind in left or not _augment(kind, preferences, owner, set()):
+                    left.append(kind)
+            slots = left
+        self.taken.update((kind, topic) for topic, kind in owner.items())
+        return slots
+
+    def _preferences(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+        """Return each kind's topics with unseen questions, and those with seen ones only.
+
+        The order of the former is random with a weight of their unseen questions, so that every question of the
+        pool has the same chance; of the latter, the longest unseen first.
+        """
+        fresh: dict[str, list[tuple[float, str]]] = {kind: [] for kind in ORDER}
+        stale: dict[str, list[tuple[dt.date, float, str]]] = {kind: [] for kind in ORDER}
+        for cell in self.pool.cells:
+            kind, topic = cell
+            chance = self.random.random()
+            left = self.left(*cell)
+            unseen = left - len(self.seen[cell])
+            if unseen > 0:
+                fresh[kind].append((chance ** (1 / unseen), topic))
+            elif left > 0:
+                days = sorted(self.seen[cell].values())
+                stale[kind].append((days[-left], chance, topic))
+        return (
+            {kind: [topic for _, topic in sorted(fresh[kind], reverse=True)] for kind in ORDER},
+            {kind: [topic for *_, topic in sorted(stale[kind])] for kind in ORDER},
+        )
+
+    def dealt(self, kind: str) -> list[uuid.UUID]:
+        """Return the revisions of one kind in random order: of each cell unseen ones, then the longest unseen."""
+        found: list[Drawable] = []
+        for topic in self.pool.topics[kind]:
+            if wanted := self.taken[kind, topic]:
+                found += self._of_cell((kind, topic), wanted)
+        self.random.shuffle(found)
+        return [one.revision_id for one in found]
+
+    def _of_cell(self, cell: tuple[str, str], wanted: int) -> list[Drawable]:
+        held, seen, barred = self.pool.cells[cell], self.seen[cell], self.barred[cell]
+        unseen = [index for index in range(len(held)) if index not in seen and index not in barred]
+        if len(unseen) >= wanted:
+            chosen = self.random.sample(unseen, wanted)
+        else:
+            known = sorted(seen)
+            self.random.shuffle(known)
+            known.sort(key=seen.__getitem__)
+            chosen = unseen + known[: wanted - len(unseen)]
+        return [held[index] for index in chosen]
+
+
+def _augment(kind: str, preferences: Mapping[str, list[str]], owner: dict[str, str], visited: set[str]) -> bool:
+    """Give `kind` one more topic: the first free one, else one whose kind can move to another."""
+    for topic in preferences[kind]:
+        if topic not in owner:
+            owner[topic] = kind
+            return True
+    for topic in preferences[kind]:
+        if topic not in visited and owner[topic] != kind:
+            visited.add(topic)
+            if _augment(owner[topic], preferences, owner, visited):
+                owner[topic] = kind
+                return True
+    return False
+
+
+def questions_needed(counts: Mapping[str, int], days: int) -> dict[str, int]:
+    """Return how many questions of each kind a contest of `days` takes so that no officer sees one twice."""
+    return {kind: count * days for kind, count in counts.items()}

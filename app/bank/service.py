@@ -1,0 +1,299 @@
+"""Use cases of the bank: check the files, take them over, take over an upload of a bureau's own questions."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import insert, select, text, update
+
+from app.bank.checking import (
+    CONTEST_DAYS,
+    CheckReport,
+    Register,
+    bank_problems,
+    bank_table,
+    bank_warnings,
+    force_problems,
+)
+from app.bank.entries import RETIRED, Entry, Plan, Problem, content_hash, option_ids, plan_import
+from app.bank.files import Reading, read_directory, read_register
+from app.bank.models import Instrument, Question, QuestionBasis, QuestionRevision
+from app.bank.queries import held_questions, register
+from app.bank.rules import questions_needed
+from app.bank.sheets import COLUMNS
+from app.contests.rules import KINDS, DailyQuiz
+from app.core import audit
+from app.core.clock import local_day
+from app.core.ids import new_id
+
+if TYPE_CHECKING:
+    import datetime as dt
+    import uuid
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+_IMPORT_LOCK = 0x62616E6B  # advisory lock number: one import at a time, or two would both make a new code
+
+
+class RowError(NamedTuple):
+    """One thing wrong with an import's file: line or row from 1, field or column, and what to do."""
+
+    row: int
+    column: str
+    detail: str
+
+
+@dataclasses.dataclass(frozen=True)
+class ImportReport:
+    """What an import did, or (`errors`) why it wrote nothing; `id` is None where nothing was to be written.
+
+    `missing` counts questions that the tables hold and the files do not: of the shipped bank they are retired now,
+    a bureau's own stay as they are.
+    """
+
+    id: uuid.UUID | None
+    rows: int
+    created: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    missing: int = 0
+    errors: tuple[RowError, ...] = ()
+
+
+def check_directory(directory: Path, day: dt.date) -> CheckReport:
+    """Check a bank's folder as of `day` and count its questions (`check-bank`); nothing is written."""
+    reading = read_directory(directory)
+    read_register(reading, directory)
+    found = bank_problems(reading.questions, reading.register)
+    lapsed = force_problems(reading.questions, reading.register, day)
+    quiz = DailyQuiz()
+    return CheckReport(
+        day=day,
+        errors=(*reading.problems, *found, *lapsed),
+        warnings=tuple(bank_warnings(reading.questions)),
+        table=bank_table(reading.questions),
+        needed=questions_needed({kind: getattr(quiz, kind) for kind in KINDS}, CONTEST_DAYS),
+    )
+
+
+async def import_directory(
+    session: AsyncSession,
+    directory: Path,
+    *,
+    unit_id: uuid.UUID | None,
+    now: dt.datetime,
+    actor_id: uuid.UUID | None,
+) -> ImportReport:
+    """Take over a folder of questions; the same folder again changes nothing.
+
+    Without `unit_id` it is the shipped bank: its register of instruments is taken over too, and shared questions
+    that are no longer in the files are retired. With it the questions are that unit's own and rest on the register
+    in the tables. A basis that has lapsed keeps a question from being drawn, not from being taken over.
+    Any error: the report lists all of them and nothing was written.
+    """
+    reading = await asyncio.to_thread(read_directory, directory)
+    if unit_id is None:
+        await asyncio.to_thread(read_register, reading, directory)
+    else:
+        reading.register = await register(session)
+    _as_registered(reading)
+    problems = [*reading.problems, *await asyncio.to_thread(bank_problems, reading.questions, reading.register)]
+    if problems:
+        return ImportReport(None, reading.rows, errors=tuple(_row_error(problem, {}) for problem in problems))
+    return await _take_over(session, reading, unit_id=unit_id, now=now, actor_id=actor_id)
+
+
+async def import_upload(
+    session: AsyncSession,
+    reading: Reading,
+    *,
+    unit_id: uuid.UUID,
+    sheet: bool,
+    dry_run: bool,
+    now: dt.datetime,
+    actor_id: uuid.UUID,
+) -> ImportReport:
+    """Take over an uploaded file as a unit's own questions, or (`dry_run`) say what would happen.
+
+    `sheet` tells that the file's author knows columns, not fields. A question in use must rest on instruments in
+    force today. Any error: the report lists all of them and nothing was written.
+    """
+    reading.register = await register(session)
+    _as_registered(reading)
+    problems = [
+        *reading.problems,
+        *await asyncio.to_thread(bank_problems, reading.questions, reading.register),
+        *force_problems(reading.questions, reading.register, local_day(now)),
+    ]
+    if problems:
+        names = COLUMNS if sheet else {}
+        ordered = sorted(problems, key=lambda problem: problem.row or 0)
+        return ImportReport(None, reading.rows, errors=tuple(_row_error(problem, names) for problem in ordered))
+    if dry_run:
+        return _report(None, _planned(reading, await held_questions(session, unit_id)), reading.rows)
+    return await _take_over(session, reading, unit_id=unit_id, now=now, actor_id=actor_id)
+
+
+def _as_registered(reading: Reading) -> None:
+    """Write every basis with the register's short name, once."""
+    reading.questions = [
+        question._replace(
+            entry=dataclasses.replace(
+                question.entry,
+                basis=tuple(
+                    dict.fromkeys(
+                        dataclasses.replace(basis, instrument=reading.register.short_name(basis.instrument))
+                        for basis in question.entry.basis
+                    )
+                ),
+            )
+        )
+        for question in reading.questions
+    ]
+
+
+def _row_error(problem: Problem, names: dict[str, str]) -> RowError:
+    place = "  ".join(filter(None, (problem.file, problem.code)))
+    return RowError(
+        row=problem.row or 1,
+        column=names.get(problem.field, problem.field),
+        detail=f"{place}：{problem.detail}" if problem.file else problem.detail,
+    )
+
+
+def _planned(reading: Reading, held: dict[str, Any]) -> Plan:
+    return plan_import((question.entry for question in reading.questions), held)
+
+
+def _report(import_id: uuid.UUID | None, plan: Plan, rows: int) -> ImportReport:
+    return ImportReport(import_id, rows, len(plan.created), plan.changed, plan.unchanged, len(plan.missing))
+
+
+async def _take_over(
+    session: AsyncSession,
+    reading: Reading,
+    *,
+    unit_id: uuid.UUID | None,
+    now: dt.datetime,
+    actor_id: uuid.UUID | None,
+) -> ImportReport:
+    await session.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _IMPORT_LOCK})
+    plan = _planned(reading, await held_questions(session, unit_id))
+    instruments = await _upsert_instruments(session, reading.register) if unit_id is None else 0
+    await _create(session, plan, unit_id, now)
+    await _revise(session, plan, now)
+    if unit_id is None and plan.missing:
+        await session.execute(update(Question), [{"id": one.question_id, "state": RETIRED} for one in plan.missing])
+    report = _report(new_id(), plan, reading.rows)
+    if plan.created or plan.changed or instruments or (unit_id is None and plan.missing):
+        await session.execute(text("UPDATE bank_version SET version = version + 1"))
+    else:
+        return report
+    await audit.append(
+        session,
+        now=now,
+        actor_id=actor_id,
+        action="questions.import",
+        subject=("question_import", report.id),
+        after={
+            "unit_id": str(unit_id) if unit_id else None,
+            "created": [entry.code for entry in plan.created],
+            "revised": [held.code for held, _ in plan.revised],
+            "restated": {held.code: [held.state, entry.state] for held, entry in plan.restated},
+            "missing": [held.code for held in plan.missing],
+            "instruments": instruments,
+        },
+    )
+    return report
+
+
+async def _upsert_instruments(session: AsyncSession, shipped: Register) -> int:
+    """Write the instruments that are new or differ; return how many."""
+    held = {one.name: one for one in await session.scalars(select(Instrument))}
+    written = 0
+    for name, entry in shipped.instruments.items():
+        values = dataclasses.asdict(entry)
+        one = held.get(name)
+        if one is None:
+            session.add(Instrument(**values))
+        elif any(getattr(one, member) != value for member, value in values.items()):
+            for member, value in values.items():
+                setattr(one, member, value)
+        else:
+            continue
+        written += 1
+    await session.flush()
+    return written
+
+
+async def _create(session: AsyncSession, plan: Plan, unit_id: uuid.UUID | None, now: dt.datetime) -> None:
+    revisions = [(new_id(), entry, _revision(new_id(), 1, entry, now)) for entry in plan.created]
+    questions = [
+        {
+            "id": question_id,
+            "unit_id": unit_id,
+            "code": entry.code,
+            "state": entry.state,
+            "current_revision_id": revision["id"],
+            "created_at": now,
+        }
+        for question_id, entry, revision in revisions
+    ]
+    if questions:
+        await session.execute(insert(Question), questions)
+        await _write_revisions(session, revisions)
+
+
+async def _revise(session: AsyncSession, plan: Plan, now: dt.datetime) -> None:
+    revisions = [
+        (held.question_id, entry, _revision(new_id(), held.number + 1, entry, now)) for held, entry in plan.revised
+    ]
+    if revisions:
+        await _write_revisions(session, revisions)
+        await session.execute(
+            update(Question),
+            [
+                {"id": question_id, "state": entry.state, "current_revision_id": revision["id"]}
+                for question_id, entry, revision in revisions
+            ],
+        )
+    if plan.restated:
+        await session.execute(
+            update(Question), [{"id": held.question_id, "state": entry.state} for held, entry in plan.restated]
+        )
+
+
+async def _write_revisions(session: AsyncSession, revisions: Iterable[tuple[uuid.UUID, Entry, dict[str, Any]]]) -> None:
+    rows, bases = [], []
+    for question_id, entry, revision in revisions:
+        rows.append({**revision, "question_id": question_id})
+        bases += [
+            {"revision_id": revision["id"], "instrument": one.instrument, "article": one.article} for one in entry.basis
+        ]
+    await session.execute(insert(QuestionRevision), rows)
+    await session.execute(insert(QuestionBasis), bases)
+
+
+def _revision(revision_id: uuid.UUID, number: int, entry: Entry, now: dt.datetime) -> dict[str, Any]:
+    letters = [letter for letter, _ in entry.options]
+    ids = dict(zip(letters, option_ids(revision_id, letters), strict=True))
+    return {
+        "id": revision_id,
+        "number": number,
+        "content_hash": content_hash(entry),
+        "kind": entry.kind,
+        "topic": entry.topic,
+        "difficulty": entry.difficulty,
+        "stem": entry.stem,
+        "option_ids": list(ids.values()),
+        "option_texts": [words for _, words in entry.options],
+        "key": ",".join(sorted(ids[letter] for letter in entry.key)),
+        "explanation": entry.explanation,
+        "basis": [dataclasses.asdict(one) for one in entry.basis],
+        "facts": list(entry.facts),
+        "created_at": now,
+    }
