@@ -1,0 +1,1 @@
+"""Papers and answers of every kind, and `officer_day`: the hot path."""
