@@ -1,0 +1,120 @@
+"""Shapes of the daily quiz on the wire, as API.md gives them; they document what `papers.views` builds."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+Instant = Annotated[dt.datetime, Field(examples=["2026-11-23T12:00:00+08:00"])]
+
+
+class Choice(BaseModel):
+    """The options an officer chose, by id."""
+
+    option_ids: list[str] = Field(min_length=1, examples=[["3f9a0c12"]])
+
+
+class PositionedChoice(Choice):
+    """A choice for one position of the paper, from 1."""
+
+    position: int = Field(examples=[1])
+
+
+class Outbox(BaseModel):
+    """Answers that a phone could not send one by one."""
+
+    answers: list[PositionedChoice] = Field(max_length=100)
+
+
+class Basis(BaseModel):
+    """A legal basis (法律依据)."""
+
+    instrument: str = Field(examples=["行政处罚法"])
+    article: str = Field(examples=["第六十三条"])
+
+
+class AttemptState(BaseModel):
+    """The attempt just after an answer."""
+
+    status: Literal["in_progress", "finished"]
+    answered: int
+    correct: int
+    points: int
+
+
+class AnswerResult(BaseModel):
+    """A committed answer, with what is right and why."""
+
+    position: int
+    option_ids: list[str]
+    correct: bool
+    correct_option_ids: list[str]
+    explanation: str
+    legal_basis: list[Basis]
+    points: int
+    answered_at: Instant
+    attempt: AttemptState
+
+
+class Option(BaseModel):
+    """An option of a question; its id is what an answer names."""
+
+    id: str
+    text: str
+
+
+class Question(BaseModel):
+    """A question on a paper; `answer` is null until this officer's answer is committed."""
+
+    position: int
+    question_id: str
+    kind: Literal["single", "multiple", "true_false"]
+    topic: str
+    stem: str
+    options: list[Option]
+    answer: AnswerResult | None
+
+
+class Attempt(BaseModel):
+    """One officer's daily quiz."""
+
+    id: str
+    day: dt.date
+    status: Literal["in_progress", "finished", "closed"]
+    started_at: Instant
+    finished_at: Instant | None
+    closes_at: Instant
+    question_count: int
+    answered: int
+    correct: int
+    points: int
+    questions: list[Question]
+
+
+class Today(BaseModel):
+    """Today's quiz as the caller finds it."""
+
+    day: dt.date
+    server_time: Instant
+    opens_at: Instant | None
+    closes_at: Instant | None
+    status: Literal["not_started", "in_progress", "finished", "closed"]
+    reason: str | None = Field(None, description="code of the refusal where the quiz is closed")
+    detail: str | None = Field(None, description="the same in Chinese")
+    next_opens_at: Instant | None = None
+    attempt: Attempt | None
+
+
+class NotTaken(BaseModel):
+    """An answer of the outbox that was not recorded, and why."""
+
+    position: int
+    problem: dict[str, Any]
+
+
+class OutboxResult(BaseModel):
+    """One result an answer, in the order sent."""
+
+    results: list[AnswerResult | NotTaken]
