@@ -1,0 +1,1 @@
+"""Who took part: standings, rankings, frozen days, reminders."""

@@ -1,0 +1,302 @@
+"""The figures of a contest as this process holds them: read at most once a second, however many ask.
+
+A poll is a look into memory, for 354 officers as for 100,000: sums, ranks and the bytes of a ranking are made once for
+each reading, off the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
+
+from app.contests.models import Contest
+from app.contests.queries import latest_contest_of_unit, rules_among, rules_versions
+from app.contests.rules import closes_at, last_counted_day
+from app.core.clock import at, local_day
+from app.core.http import dumps, etag_of
+from app.participation import queries
+from app.participation.rules import (
+    SETTLED_AFTER,
+    Figures,
+    Span,
+    compared_span,
+    rank,
+    rank_changes,
+    score,
+    weights_of,
+)
+from app.participation.schemas import formula_view, standing_view, unit_ref
+from app.quiz.rules import NoContest
+from app.roster.access import bureau_of
+from app.roster.queries import subtree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Hashable, Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from app.contests.models import ContestRules
+    from app.contests.rules import PlayRules
+    from app.core.wiring import Services
+    from app.roster.models import Unit, UnitKind
+
+ByUnit = dict[uuid.UUID, Figures]
+_DAY = dt.timedelta(days=1)
+
+
+class Ranking(NamedTuple):
+    """A ranking as it is answered: its rows, and the body as bytes with the ETag of all but `as_of`."""
+
+    as_of: dt.datetime
+    scope: Unit
+    span: Span
+    rows: list[dict[str, Any]]
+    body: bytes
+    etag: str
+
+
+@dataclass(frozen=True)
+class Board:
+    """All figures of one contest as they stood at `now`, by day and directly assigned unit.
+
+    `frozen` tells when a day's figures were made final; `settled` days are over, recounted, and not frozen yet.
+    """
+
+    now: dt.datetime
+    contest: Contest
+    versions: Sequence[ContestRules]
+    units: dict[uuid.UUID, Unit]
+    days: dict[dt.date, ByUnit]
+    frozen: dict[dt.date, dt.datetime]
+    settled: frozenset[dt.date]
+    sums: dict[Span, ByUnit] = field(default_factory=dict, repr=False)
+    making: dict[Hashable, asyncio.Task[Any]] = field(default_factory=dict, repr=False)
+
+    @property
+    def counted(self) -> Span:
+        """The contest's days so far, today included."""
+        return Span(min(self.days), max(self.days))
+
+    def rules(self, day: dt.date) -> PlayRules:
+        """Return the rules in force on a day."""
+        return rules_among(self.versions, day)
+
+    def as_of(self, span: Span) -> dt.datetime:
+        """Return the instant of a span's figures: now, or the closing of its last day once that is past."""
+        return min(self.now, closes_at(self.rules(span.last), span.last))
+
+    async def figures(self, span: Span) -> ByUnit:
+        """Return every unit's figures, each with its subtree, summed over the days of the span."""
+        return await self._once(span, lambda: asyncio.to_thread(self._sum, span))
+
+    async def ranking(self, scope: Unit, kind: UnitKind, span: Span) -> Ranking:
+        """Return the ranking of the units of `kind` below `scope`, by the formula in force on the span's last day."""
+        return await self._once((scope.id, kind, span), lambda: self._rank(scope, kind, span))
+
+    async def _once(self, key: Hashable, make: Callable[[], Coroutine[Any, Any, _Made]]) -> _Made:
+        task = self.making.get(key)
+        if task is None:
+            task = self.making[key] = asyncio.create_task(make())
+        made: _Made = await asyncio.shield(task)  # one waiter that goes away does not stop it for the others
+        return made
+
+    def _sum(self, span: Span) -> ByUnit:
+        held = self.sums.get(span)
+        if held is None:
+            if span.first < span.last and span.last not in self.frozen:
+                # Everything before the moving day stays as it is from reading to reading.
+                held = _added(self._sum(Span(span.first, span.last - _DAY)), self._sum(Span(span.last, span.last)))
+            else:
+                direct: ByUnit = {}
+                for day in span.days:
+                    direct = _added(direct, self.days[day])
+                held = queries.roll_up(self.units.values(), direct)
+            self.sums[span] = held
+        return held
+
+    async def _rank(self, scope: Unit, kind: UnitKind, span: Span) -> Ranking:
+        compared = compared_span(self.counted, span)
+        now = await self.figures(span)
+        before = await self.figures(compared) if compared else None
+        return await asyncio.to_thread(self._render, scope, kind, span, now, compared, before)
+
+    def _render(
+        self,
+        scope: Unit,
+        kind: UnitKind,
+        span: Span,
+        now: ByUnit,
+        compared: Span | None,
+        before: ByUnit | None,
+    ) -> Ranking:
+        units = {unit.id: unit for unit in self.units.values() if unit.kind == kind and scope.id in unit.path}
+        groups = queries.ranking_groups(units.values())
+        weights = weights_of(self.rules(span.last).index)
+        scores = {key: score(now[key], weights) for key in units}
+        ranks = rank(scores, groups)
+        earlier: dict[uuid.UUID, int | None] = {}
+        if compared is not None and before is not None:
+            weights_before = weights_of(self.rules(compared.last).index)
+            earlier = rank({key: score(before[key], weights_before) for key in units}, groups)
+        changes = rank_changes(earlier, ranks)
+        listed = sorted(units.values(), key=lambda unit: (ranks[unit.id] or len(units) + 1, unit.position, unit.name))
+        rows = [
+            {
+                **standing_view(unit, now[unit.id], scores[unit.id]),
+                "rank": ranks[unit.id],
+                "rank_change": changes[unit.id],
+            }
+            for unit in listed
+        ]
+        lasting = dumps(
+            {
+                "scope": unit_ref(scope),
+                "from": span.first,
+                "to": span.last,
+                "formula": formula_view(weights),
+                "rows": rows,
+            }
+        )
+        as_of = self.as_of(span)
+        body = b'{"as_of":' + dumps(as_of) + b"," + lasting[1:]
+        return Ranking(as_of, scope, span, rows, body, etag_of(lasting))
+
+
+def _added(some: ByUnit, more: ByUnit) -> ByUnit:
+    result = dict(some)
+    for unit_id, figures in more.items():
+        result[unit_id] = result[unit_id] + figures if unit_id in result else figures
+    return result
+
+
+async def read_board(session: AsyncSession, contest_id: uuid.UUID, *, now: dt.datetime, held: Board | None) -> Board:
+    """Return a contest's board at `now`; of `held`, the one before, what cannot have changed is taken over."""
+    contest = await session.get_one(Contest, contest_id)
+    versions = (await rules_versions(session, [contest_id]))[contest_id]
+    units = {unit.id: unit for unit in await subtree(session, contest.unit_id)}
+    frozen = await queries.frozen_days(session, contest_id)
+    kept = _unchanged(held, frozen) if held else {}
+    days = kept | await queries.frozen_figures(session, contest_id, frozen.keys() - kept.keys())
+    settled = set(kept) - frozen.keys()
+    last = last_counted_day(contest.starts_on, contest.ends_on, now) or contest.starts_on
+    span = Span(contest.starts_on, last)
+    for day in span.days:
+        if day in days:
+            continue
+        if day == local_day(now):
+            days[day] = await queries.live_figures(session, contest, day)
+            continue
+        rules = rules_among(versions, day)
+        closing = closes_at(rules, day)
+        days[day] = await queries.figures_as_of(session, contest, rules, day, closing)
+        if now >= closing + SETTLED_AFTER:
+            settled.add(day)
+    days = {day: days[day] for day in span.days}
+    board = Board(now, contest, versions, units, days, frozen, frozenset(settled))
+    if held and held.units.keys() == units.keys() and held.frozen == frozen:
+        board.sums.update((key, sums) for key, sums in held.sums.items() if kept.keys() >= set(key.days))
+    return board
+
+
+def _unchanged(held: Board, frozen: dict[dt.date, dt.datetime]) -> dict[dt.date, ByUnit]:
+    # Frozen figures hold until they are written anew, recounted ones until they are frozen.
+    return {
+        day: figures
+        for day, figures in held.days.items()
+        if (held.frozen.get(day) == frozen[day] if day in frozen else day in held.settled)
+    }
+
+
+class Place(NamedTuple):
+    """Where a unit stands at `now`: the newest contest that covers it, and its bureau (or province)."""
+
+    now: dt.datetime
+    contest_id: uuid.UUID | None
+    bureau: Unit
+
+
+class _Dated(Protocol):
+    @property
+    def now(self) -> dt.datetime: ...
+
+
+_Made = TypeVar("_Made")
+_Held = TypeVar("_Held", bound=_Dated)
+
+
+class _Cell(Generic[_Held]):
+    """One value, until when it is good (monotonic seconds), and the reading under way."""
+
+    def __init__(self) -> None:
+        self.held: _Held | None = None
+        self.good_until = 0.0
+        self.reading: asyncio.Task[_Held] | None = None
+
+
+class Snapshots:
+    """The boards of one process; each is read again when asked for after `max_age` seconds, by one task for all.
+
+    After a slow reading it rests `rest` times as long as that took. With both 0 nothing is kept: for a clock set by
+    hand, which tells no age.
+    """
+
+    def __init__(self, *, max_age: float = 1.0, rest: float = 3.0) -> None:
+        self._max_age = max_age
+        self._rest = rest
+        self._places: dict[uuid.UUID, _Cell[Place]] = {}
+        self._boards: dict[uuid.UUID, _Cell[Board]] = {}
+
+    async def of_unit(self, wired: Services, path: Sequence[uuid.UUID]) -> tuple[Board, Unit]:
+        """Return the board of the newest contest over a unit (given by its path), and the unit's bureau.
+
+        Raises NoContest where none covers it.
+        """
+
+        async def read_place(session: AsyncSession, now: dt.datetime, _held: Place | None) -> Place:
+            running = await latest_contest_of_unit(session, path, local_day(now))
+            return Place(now, running.contest.id if running else None, await bureau_of(session, path))
+
+        place = await self._get(wired, self._places.setdefault(path[-1], _Cell()), read_place)
+        contest_id = place.contest_id
+        if contest_id is None:
+            raise NoContest("本单位还没有开始过的竞赛，竞赛开始后即可查看。")
+
+        async def read(session: AsyncSession, now: dt.datetime, held: Board | None) -> Board:
+            return await read_board(session, contest_id, now=now, held=held)
+
+        return await self._get(wired, self._boards.setdefault(contest_id, _Cell()), read), place.bureau
+
+    async def _get(
+        self,
+        wired: Services,
+        cell: _Cell[_Held],
+        read: Callable[[AsyncSession, dt.datetime, _Held | None], Coroutine[Any, Any, _Held]],
+    ) -> _Held:
+        if cell.held is not None and time.monotonic() < cell.good_until:
+            return cell.held
+        if cell.reading is None:
+            cell.reading = asyncio.create_task(self._read(wired, cell, read))
+        return await asyncio.shield(cell.reading)
+
+    async def _read(
+        self,
+        wired: Services,
+        cell: _Cell[_Held],
+        read: Callable[[AsyncSession, dt.datetime, _Held | None], Coroutine[Any, Any, _Held]],
+    ) -> _Held:
+        began = time.monotonic()
+        try:
+            async with wired.database.reads() as session:
+                now = await wired.clock.now(session)
+                value = await read(session, now, cell.held if self._max_age else None)
+        finally:
+            cell.reading = None
+        ended = time.monotonic()
+        midnight = (at(local_day(now) + _DAY, dt.time()) - now).total_seconds()  # the next day is another board
+        cell.held = value
+        cell.good_until = min(max(began + self._max_age, ended + self._rest * (ended - began)), began + midnight)
+        return value
