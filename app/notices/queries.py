@@ -1,0 +1,145 @@
+"""Reads: the notices, deliveries and channels that a caller may see; the only way from a request to them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import select, tuple_
+
+from app.core.clock import at
+from app.core.errors import NotFound
+from app.core.ids import parse_id
+from app.notices.models import Channel, Delivery, Notice
+from app.roster.access import Caller, in_subtree
+from app.roster.models import Role, Unit
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Iterable
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+READERS = (Role.LIAISON, Role.LEADER, Role.BUREAU, Role.ADMIN, Role.PROVINCE)
+"""Roles that read the notices of their unit's subtree."""
+
+SETTLERS = (Role.LIAISON, Role.LEADER, Role.BUREAU, Role.ADMIN)
+"""Roles that settle deliveries there."""
+
+
+class Addressed(NamedTuple):
+    """A notice or channel with the unit that it is for."""
+
+    item: Notice
+    audience: Unit
+
+
+class Sent(NamedTuple):
+    """A delivery with its channel; None: a person forwards it."""
+
+    delivery: Delivery
+    channel: Channel | None
+
+
+async def notices_seen_by(
+    session: AsyncSession,
+    caller: Caller,
+    *,
+    day: dt.date | None,
+    after: tuple[dt.datetime, str, uuid.UUID] | None,
+    limit: int,
+) -> list[Addressed]:
+    """Return up to `limit` notices of the caller's subtree, newest slot first, in it the bureau's before the branches'.
+
+    `day` is the slots' calendar day; `after` is slot, kind of audience and id of the last one of the page before.
+    """
+    order = (Notice.slot_at, Notice.audience_kind, Notice.id)
+    wanted = (
+        select(Notice, Unit)
+        .join(Unit, Unit.id == Notice.audience_id)
+        .where(in_subtree(caller))
+        .order_by(*(column.desc() for column in order))
+        .limit(limit)
+    )
+    if day is not None:
+        wanted = wanted.where(
+            Notice.slot_at >= at(day, dt.time()), Notice.slot_at < at(day, dt.time()) + dt.timedelta(days=1)
+        )
+    if after is not None:
+        wanted = wanted.where(tuple_(*order) < after)
+    return [Addressed(*row) for row in await session.execute(wanted)]
+
+
+async def notice_seen_by(session: AsyncSession, caller: Caller, notice_id: str) -> Addressed:
+    """Return a notice to a unit of the caller's subtree; raises NotFound for any other."""
+    found = await session.execute(
+        select(Notice, Unit)
+        .join(Unit, Unit.id == Notice.audience_id)
+        .where(Notice.id == parse_id(notice_id), in_subtree(caller))
+    )
+    row = found.first()
+    if row is None:
+        raise NotFound("没有找到该通报。")
+    return Addressed(*row)
+
+
+async def deliveries_of(session: AsyncSession, notice_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[Sent]]:
+    """Return the deliveries of these notices, by notice, channel by channel, parts in order."""
+    ids = list(notice_ids)
+    found = await session.execute(
+        select(Delivery, Channel)
+        .outerjoin(Channel, Channel.id == Delivery.channel_id)
+        .where(Delivery.notice_id.in_(ids))
+        .order_by(Delivery.channel_id, Delivery.part)
+    )
+    by_notice: dict[uuid.UUID, list[Sent]] = {notice_id: [] for notice_id in ids}
+    for row in found:
+        by_notice[row[0].notice_id].append(Sent(*row))
+    return by_notice
+
+
+async def delivery_below(session: AsyncSession, caller: Caller, delivery_id: str) -> Delivery:
+    """Return a delivery to a unit of the caller's subtree, locked; raises NotFound for any other."""
+    found: Delivery | None = await session.scalar(
+        select(Delivery)
+        .join(Notice, Notice.id == Delivery.notice_id)
+        .join(Unit, Unit.id == Notice.audience_id)
+        .where(Delivery.id == parse_id(delivery_id), in_subtree(caller))
+        .with_for_update(of=Delivery)
+    )
+    if found is None:
+        raise NotFound("没有找到这条消息。")
+    return found
+
+
+async def channels_below(
+    session: AsyncSession, caller: Caller, *, after: uuid.UUID | None, limit: int
+) -> list[tuple[Channel, Unit]]:
+    """Return up to `limit` channels of the caller's subtree, oldest first; `after` is the last one's id."""
+    wanted = (
+        select(Channel, Unit)
+        .join(Unit, Unit.id == Channel.unit_id)
+        .where(in_subtree(caller), Channel.deleted_at.is_(None))
+        .order_by(Channel.id)
+        .limit(limit)
+    )
+    if after is not None:
+        wanted = wanted.where(Channel.id > after)
+    return [(channel, unit) for channel, unit in await session.execute(wanted)]
+
+
+async def channel_below(
+    session: AsyncSession, caller: Caller, channel_id: str, *, to_change: bool = False
+) -> tuple[Channel, Unit]:
+    """Return a channel of the caller's subtree (`to_change`: locked); raises NotFound for any other."""
+    wanted = (
+        select(Channel, Unit)
+        .join(Unit, Unit.id == Channel.unit_id)
+        .where(Channel.id == parse_id(channel_id), in_subtree(caller), Channel.deleted_at.is_(None))
+    )
+    if to_change:
+        wanted = wanted.with_for_update(of=Channel, key_share=True)
+    row = (await session.execute(wanted)).first()
+    if row is None:
+        raise NotFound("没有找到该通道。")
+    return row[0], row[1]

@@ -1,0 +1,337 @@
+"""HTTP: notices and their deliveries, and the channels that carry them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from app.contests.queries import contest_of_unit
+from app.core.errors import FieldProblem, Invalid, Malformed
+from app.core.http import decode_cursor, dumps, encode_cursor, next_link, polled, problems
+from app.core.ids import parse_id
+from app.core.wiring import Wired
+from app.notices import queries, service
+from app.notices.channels import ROBOTS
+from app.notices.channels.posting import send_once
+from app.notices.channels.targets import allowed
+from app.notices.clock import clockwork
+from app.notices.models import Channel
+from app.notices.planner import preview
+from app.notices.rules import Outcome, State, slot_on
+from app.notices.schemas import (
+    AudienceRef,
+    ChannelChanges,
+    ChannelOut,
+    ChannelPage,
+    DeliveryOut,
+    NewChannel,
+    NoticeOut,
+    NoticePage,
+    PreviewOut,
+    PreviewRequest,
+    TestOut,
+    channel_view,
+    delivery_view,
+    notice_view,
+    preview_view,
+)
+from app.quiz.rules import NoContest
+from app.roster.access import Caller, require, unit_below
+from app.roster.models import Role, Unit, UnitKind
+from app.roster.signed_in import SignedIn
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from app.notices.models import Delivery
+
+__all__ = ["clockwork", "router"]
+
+router = APIRouter(tags=["Notices"])
+
+_AUDIENCES = {UnitKind.BUREAU: "bureau", UnitKind.BRANCH: "branch"}
+_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified"}}
+_TEST_TEXT = "【测试消息】这是练兵系统发给“{unit}”的通道测试。收到即说明通道可用，请勿回复，也不必处理。"
+Cursor = Annotated[str | None, Query(description="上一页的 next")]
+Limit = Annotated[int, Query(ge=1, le=200)]
+
+
+async def _reader(caller: SignedIn) -> Caller:
+    require(caller, *queries.READERS)
+    return caller
+
+
+async def _settler(caller: SignedIn) -> Caller:
+    require(caller, *queries.SETTLERS)
+    return caller
+
+
+async def _administrator(caller: SignedIn) -> Caller:
+    require(caller, Role.ADMIN)
+    return caller
+
+
+Reader = Annotated[Caller, Depends(_reader)]
+Settler = Annotated[Caller, Depends(_settler)]
+Administrator = Annotated[Caller, Depends(_administrator)]
+
+
+async def _administered(channel_id: str, caller: Administrator, wired: Wired) -> Channel:
+    # Refused before the body is judged.
+    async with wired.database.reads() as session:
+        return (await queries.channel_below(session, caller, channel_id))[0]
+
+
+def _json(body: object, status: int = 200) -> Response:
+    return Response(dumps(body), status, media_type="application/json")
+
+
+def _bad_cursor() -> Malformed:
+    return Malformed("分页标记无效，请从第一页重新读取。")
+
+
+@router.get(
+    "/notices",
+    operation_id="notices_list",
+    summary="通报列表",
+    response_model=NoticePage,
+    responses={**_UNCHANGED, **problems(400, 401, 403, 422)},
+)
+async def list_notices(
+    request: Request,
+    caller: Reader,
+    wired: Wired,
+    day: Annotated[dt.date | None, Query(description="发送当日；不填为全部，最新的在前")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Response:
+    """Return the notices of the caller's subtree, with what became of each delivery."""
+    after = _place(cursor)
+    async with wired.database.reads() as session:
+        found = await queries.notices_seen_by(session, caller, day=day, after=after, limit=limit + 1)
+        page = found[:limit]
+        sent = await queries.deliveries_of(session, [notice.id for notice, _ in page])
+    last = page[-1].item if len(found) > limit else None
+    following = encode_cursor(last.slot_at, last.audience_kind, last.id) if last else None
+    items = [notice_view(notice, unit, sent[notice.id]) for notice, unit in page]
+    response = polled(request, {"items": items, "next": following})
+    next_link(request, response, following)
+    return response
+
+
+def _place(cursor: str | None) -> tuple[dt.datetime, str, uuid.UUID] | None:
+    values = decode_cursor(cursor, 3)
+    if values is None:
+        return None
+    try:
+        slot_at, kind, notice_id = dt.datetime.fromisoformat(values[0]), values[1], parse_id(values[2])
+    except (TypeError, ValueError, AttributeError) as error:
+        raise _bad_cursor() from error
+    if notice_id is None or slot_at.tzinfo is None or kind not in _AUDIENCES.values():
+        raise _bad_cursor()
+    return slot_at, kind, notice_id
+
+
+@router.get(
+    "/notices/{notice_id}",
+    operation_id="notice_get",
+    summary="一份通报",
+    response_model=NoticeOut,
+    responses={**_UNCHANGED, **problems(401, 403, 404)},
+)
+async def get_notice(request: Request, notice_id: str, caller: Reader, wired: Wired) -> Response:
+    """Return one notice with its frozen figures and its deliveries."""
+    async with wired.database.reads() as session:
+        notice, unit = await queries.notice_seen_by(session, caller, notice_id)
+        sent = await queries.deliveries_of(session, [notice.id])
+    return polled(request, notice_view(notice, unit, sent[notice.id]))
+
+
+@router.post(
+    "/notices/preview",
+    operation_id="notice_preview",
+    summary="预览通报",
+    response_model=PreviewOut,
+    responses=problems(401, 403, 404, 409, 422),
+)
+async def preview_notice(body: PreviewRequest, caller: Reader, wired: Wired) -> Response:
+    """Return what a slot would say with the figures of now; nothing is written or sent."""
+    slot = slot_on(body.day, body.slot)
+    async with wired.database.reads() as session:
+        now = await wired.clock.now(session)
+        unit = await _audience(session, caller, body.audience)
+        running = await contest_of_unit(session, unit.path, slot.day)
+        if running is None:
+            raise NoContest(f"{slot.day}没有覆盖该单位的竞赛，该时段没有通报。")
+        drafted = await preview(session, running.contest, unit, slot, now=now)
+    return _json(preview_view(slot, drafted))
+
+
+async def _audience(session: AsyncSession, caller: Caller, wanted: AudienceRef) -> Unit:
+    unit = await unit_below(session, caller, wanted.id)
+    if _AUDIENCES.get(UnitKind(unit.kind)) != wanted.kind:
+        problem = "受众类别与单位不符：市局用 bureau，分局用 branch，其他单位没有通报群。"
+        raise Invalid(problem, errors=[FieldProblem("/audience/kind", problem)])
+    return unit
+
+
+@router.post(
+    "/deliveries/{delivery_id}/resend",
+    operation_id="delivery_resend",
+    summary="重发一条消息",
+    response_model=DeliveryOut,
+    responses=problems(401, 403, 404, 409),
+)
+async def resend_delivery(delivery_id: str, caller: Settler, wired: Wired) -> Response:
+    """Send a dead or uncertain delivery once more; one already on its way stays as it is."""
+    return await _settle(service.resend, delivery_id, caller, wired)
+
+
+@router.post(
+    "/deliveries/{delivery_id}/confirm",
+    operation_id="delivery_confirm",
+    summary="标记为已发送（已转发）",
+    response_model=DeliveryOut,
+    responses=problems(401, 403, 404, 409),
+)
+async def confirm_delivery(delivery_id: str, caller: Settler, wired: Wired) -> Response:
+    """Note that a person saw an uncertain message in the group, or forwarded one by hand; repeats are harmless."""
+    return await _settle(service.confirm, delivery_id, caller, wired)
+
+
+async def _settle(act: Callable[..., Awaitable[Delivery]], delivery_id: str, caller: Caller, wired: Wired) -> Response:
+    async with wired.database.sessions.begin() as session:
+        now = await wired.clock.now(session)
+        delivery = await queries.delivery_below(session, caller, delivery_id)
+        channel = await session.get(Channel, delivery.channel_id) if delivery.channel_id else None
+        await act(session, delivery, now=now, actor_id=caller.officer_id)
+    return _json(delivery_view(queries.Sent(delivery, channel)))
+
+
+@router.get(
+    "/channels",
+    operation_id="channels_list",
+    summary="通道列表",
+    response_model=ChannelPage,
+    responses=problems(400, 401, 403, 422),
+)
+async def list_channels(
+    request: Request, caller: Administrator, wired: Wired, cursor: Cursor = None, limit: Limit = 50
+) -> Response:
+    """Return the channels of the administrator's subtree; of an address only the host is shown."""
+    values = decode_cursor(cursor, 1)
+    after = parse_id(str(values[0])) if values else None
+    if values and after is None:
+        raise _bad_cursor()
+    async with wired.database.reads() as session:
+        found = await queries.channels_below(session, caller, after=after, limit=limit + 1)
+    page = found[:limit]
+    following = encode_cursor(page[-1][0].id) if len(found) > limit else None
+    response = _json({"items": [_channel(channel, unit) for channel, unit in page], "next": following})
+    next_link(request, response, following)
+    return response
+
+
+@router.post(
+    "/channels",
+    operation_id="channel_create",
+    summary="添加通道",
+    status_code=201,
+    response_model=ChannelOut,
+    responses=problems(401, 403, 404, 409, 422),
+)
+async def create_channel(body: NewChannel, caller: Administrator, wired: Wired) -> Response:
+    """Add a channel to the bureau or a branch; its address must be the vendor's, or be allowed by the operator."""
+    async with wired.database.reads() as session:
+        await _audience(session, caller, body.audience)
+    await service.check_address(wired.settings, body.kind, body.url)
+    async with wired.database.sessions.begin() as session:
+        now = await wired.clock.now(session)
+        unit = await _audience(session, caller, body.audience)
+        given = body.model_dump(exclude={"audience"})
+        channel = await service.create_channel(session, unit_id=unit.id, now=now, actor_id=caller.officer_id, **given)
+    return _json(_channel(channel, unit), 201)
+
+
+@router.patch(
+    "/channels/{channel_id}",
+    operation_id="channel_change",
+    summary="更改通道",
+    response_model=ChannelOut,
+    responses=problems(401, 403, 404, 409, 422),
+)
+async def change_channel(
+    channel_id: str,
+    body: ChannelChanges,
+    caller: Administrator,
+    wired: Wired,
+    held: Annotated[Channel, Depends(_administered)],
+) -> Response:
+    """Change a channel's name, address or secret, or switch it off or on."""
+    changes = body.model_dump(exclude_unset=True)
+    if "url" in changes:
+        await service.check_address(wired.settings, held.kind, changes["url"])
+    async with wired.database.sessions.begin() as session:
+        now = await wired.clock.now(session)
+        channel, unit = await queries.channel_below(session, caller, channel_id, to_change=True)
+        await service.change_channel(session, channel, changes, now=now, actor_id=caller.officer_id)
+    return _json(_channel(channel, unit))
+
+
+@router.delete(
+    "/channels/{channel_id}",
+    operation_id="channel_delete",
+    summary="删除通道",
+    status_code=204,
+    response_class=Response,
+    responses=problems(401, 403, 404),
+)
+async def delete_channel(channel_id: str, caller: Administrator, wired: Wired) -> Response:
+    """Delete a channel; what it sent stays on record, what it had yet to send is left to be forwarded by hand."""
+    async with wired.database.sessions.begin() as session:
+        now = await wired.clock.now(session)
+        channel, _ = await queries.channel_below(session, caller, channel_id, to_change=True)
+        await service.delete_channel(session, channel, now=now, actor_id=caller.officer_id)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/channels/{channel_id}/test",
+    operation_id="channel_test",
+    summary="发送一条测试消息",
+    response_model=TestOut,
+    responses=problems(401, 403, 404, 409, 429),
+)
+async def test_channel(channel_id: str, caller: Administrator, wired: Wired) -> Response:
+    """Send one plainly labelled test message and tell what became of it."""
+    async with wired.database.sessions.begin() as session:
+        now = await wired.clock.now(session)
+        channel, unit = await queries.channel_below(session, caller, channel_id, to_change=True)
+        await service.begin_test(session, channel, now=now, actor_id=caller.officer_id)
+    outcome = await send_once(
+        ROBOTS[channel.kind],
+        url=channel.url or "",
+        secret=channel.secret,
+        text=_TEST_TEXT.format(unit=unit.name),
+        allow=allowed(wired.settings.outbound_allow),
+    )
+    async with wired.database.sessions.begin() as session:
+        now = await wired.clock.now(session)
+        tested = await session.get_one(Channel, channel.id, with_for_update={"key_share": True})
+        service.end_test(tested, outcome, now=now)
+    return _json({"outcome": outcome.state, "detail": _told(outcome)})
+
+
+def _told(outcome: Outcome) -> str:
+    if outcome.state is State.SENT:
+        return "测试消息已发出，请到群内查看。"
+    return outcome.detail.replace("，稍后自动重试", "，请稍后再测试").replace("一分钟后自动重试", "请一分钟后再测试")
+
+
+def _channel(channel: Channel, unit: Unit) -> dict[str, Any]:
+    return channel_view(channel, _AUDIENCES[UnitKind(unit.kind)], unit)

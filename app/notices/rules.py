@@ -1,0 +1,300 @@
+"""When a notice is due, what becomes of a delivery, and how a long text is split: values in, values out."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from app.contests.rules import closes_at, opens_at
+from app.core.clock import at, local
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from app.contests.rules import PlayRules
+
+FINAL = "08:00"
+"""The slot of the numbered 通报: it reports the contest day before as final; the others report their own day."""
+
+SETTLE = dt.timedelta(seconds=10)
+"""From a slot to the freezing of its figures: answer transactions begun before it end within 5 s."""
+
+ON_TIME = dt.timedelta(minutes=5)
+"""A notice made later than this after its slot is marked 「补发」."""
+
+WINDOWS = {
+    FINAL: dt.timedelta(hours=3, minutes=30),
+    "12:00": dt.timedelta(hours=2),
+    "18:00": dt.timedelta(hours=3, minutes=30),
+    "22:00": dt.timedelta(hours=1),
+}
+"""How long after each slot its notice may still go out: until 11:30, 14:00, 21:30 and 23:00."""
+
+
+@dataclass(frozen=True, order=True)
+class Slot:
+    """One instant at which a contest's notices are due."""
+
+    at: dt.datetime
+
+    @property
+    def name(self) -> str:
+        """The slot as the contest's rules name it, such as `08:00`."""
+        return local(self.at).strftime("%H:%M")
+
+    @property
+    def final(self) -> bool:
+        """Whether it reports a finished day."""
+        return self.name == FINAL
+
+    @property
+    def day(self) -> dt.date:
+        """The contest day it reports."""
+        today = local(self.at).date()
+        return today - dt.timedelta(days=1) if self.final else today
+
+    @property
+    def deadline(self) -> dt.datetime:
+        """The instant from which on it is no longer sent."""
+        return self.at + WINDOWS[self.name]
+
+    def late(self, now: dt.datetime) -> bool:
+        """Whether a notice made at `now` must say that it comes late."""
+        return now - self.at > ON_TIME
+
+
+def slot_on(day: dt.date, name: str) -> Slot:
+    """Return the slot of this name on a calendar day."""
+    return Slot(at(day, dt.time.fromisoformat(name)))
+
+
+class Due(NamedTuple):
+    """A slot without notices, and whether they may still be sent."""
+
+    slot: Slot
+    send: bool
+
+
+def in_contest(slot: Slot, starts_on: dt.date, ends_on: dt.date) -> bool:
+    """Whether a slot belongs to a contest: from its first day's 12:00 to the 8:00 after its last day."""
+    return starts_on <= slot.day <= ends_on
+
+
+def due_slots(
+    starts_on: dt.date,
+    ends_on: dt.date,
+    *,
+    since: dt.datetime,
+    now: dt.datetime,
+    known: Collection[dt.datetime],
+    names_on: Callable[[dt.date], Sequence[str]],
+) -> list[Due]:
+    """Return the contest's slots since `since` that are due at `now` and have no notices yet, oldest first.
+
+    Only the newest due slot is sent, and only within its window; the older ones are covered by it (or, at night,
+    by the next 8:00). `names_on` gives the slots that the rules of a calendar day ask for.
+    """
+    days = range((min(local(now).date(), ends_on + dt.timedelta(days=1)) - starts_on).days + 1)
+    slots = [
+        slot
+        for day in (starts_on + dt.timedelta(days=number) for number in days)
+        for slot in (slot_on(day, name) for name in names_on(day))
+        if in_contest(slot, starts_on, ends_on) and since <= slot.at <= now - SETTLE
+    ]
+    return [Due(slot, slot == slots[-1] and now < slot.deadline) for slot in slots if slot.at not in known]
+
+
+def cutoff(slot: Slot, rules: PlayRules) -> dt.datetime:
+    """Return the instant as of which a slot's figures count: its own, or the end of the day where that is earlier."""
+    end = closes_at(rules, slot.day)
+    return end if slot.final else min(slot.at, end)
+
+
+class Reason(StrEnum):
+    """Why a slot's notice is not sent."""
+
+    PAUSED = "contest-paused"
+    NOT_OPEN = "day-not-open"
+    NOBODY = "nobody-expected"
+    COMPLETE = "already-thanked"
+    MISSED = "missed"
+
+
+def reason_to_skip_all(slot: Slot, rules: PlayRules, *, paused: bool, expected: int) -> Reason | None:
+    """Return why nobody is sent this slot's notice, or None."""
+    if paused:
+        return Reason.PAUSED
+    if not slot.final and slot.at <= opens_at(rules, slot.day):
+        return Reason.NOT_OPEN
+    return Reason.NOBODY if expected == 0 else None
+
+
+def reason_to_skip_branch(slot: Slot, *, expected: int, thanked: bool) -> Reason | None:
+    """Return why one branch is not sent this slot's notice, or None.
+
+    A branch at 100 % (`thanked`: an earlier slot of the day told it so) hears no more until the final.
+    """
+    if expected == 0:
+        return Reason.NOBODY
+    return Reason.COMPLETE if thanked and not slot.final else None
+
+
+class State(StrEnum):
+    """Where a delivery stands."""
+
+    PENDING = "pending"
+    CLAIMED = "claimed"
+    POSTING = "posting"
+    RETRY = "retry"
+    SENT = "sent"
+    UNCERTAIN = "uncertain"
+    DEAD = "dead"
+    EXPIRED = "expired"
+    TO_FORWARD = "to_forward"
+
+
+class Step(NamedTuple):
+    """A permitted step: from any of these states to that one."""
+
+    sources: frozenset[State]
+    target: State
+
+
+def _step(target: State, *sources: State) -> Step:
+    return Step(frozenset(sources), target)
+
+
+CLAIM = _step(State.CLAIMED, State.PENDING, State.RETRY)
+POST = _step(State.POSTING, State.CLAIMED)
+RELEASE = _step(State.RETRY, State.CLAIMED)
+DOUBT = _step(State.UNCERTAIN, State.POSTING)
+EXPIRE = _step(State.EXPIRED, State.PENDING, State.RETRY)
+RESEND = _step(State.RETRY, State.UNCERTAIN, State.DEAD)
+CONFIRM = _step(State.SENT, State.UNCERTAIN, State.TO_FORWARD)
+HAND_OVER = _step(State.TO_FORWARD, State.PENDING, State.RETRY, State.CLAIMED)
+UNDER_WAY = frozenset({State.PENDING, State.RETRY, State.CLAIMED, State.POSTING})
+
+RECORDED_FROM = frozenset({State.POSTING, State.UNCERTAIN})
+"""A known outcome is recorded over `uncertain` too, where the lease ran out while its holder was still posting."""
+
+LEASE = dt.timedelta(seconds=60)
+POST_LIMIT = 20.0
+"""Seconds for one POST from its first byte to its last: shorter than the lease, which is renewed just before."""
+
+ATTEMPTS = 10
+_BACK_OFF = (10, 30, 60, 120, 300, 600, 900)
+"""Seconds until the next attempt, by attempts made; ten attempts spread over an hour."""
+
+RESEND_WITHIN = dt.timedelta(hours=1)
+"""How long the machine tries after a person asked it to send again."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one POST: the state, what to tell people, and seconds for which the channel rests."""
+
+    state: State
+    detail: str = ""
+    block: int = 0
+
+
+class Failure(StrEnum):
+    """How a POST can fail without an answer."""
+
+    NOT_CONNECTED = "not-connected"
+    BROKEN = "broken"
+    TIMED_OUT = "timed-out"
+
+
+FAILURES = {
+    Failure.NOT_CONNECTED: Outcome(State.RETRY, "连接不上对方服务器，消息未发出，稍后自动重试。"),
+    Failure.BROKEN: Outcome(State.UNCERTAIN, "发送途中连接中断，对方可能已收到；请到群内查看后再确认或重发。"),
+    Failure.TIMED_OUT: Outcome(State.UNCERTAIN, "等候对方答复超时，对方可能已收到；请到群内查看后再确认或重发。"),
+}
+
+UNREADABLE = Outcome(State.UNCERTAIN, "对方的答复无法辨认，可能已收到；请到群内查看后再确认或重发。")
+
+
+def outcome_of_status(status: int) -> Outcome | None:
+    """Return what an HTTP status alone decides; None for 2xx, where the body's code decides."""
+    if 200 <= status < 300:  # noqa: PLR2004
+        return None
+    if status >= 500:  # noqa: PLR2004
+        detail = f"对方服务器出错（HTTP {status}），可能已收到；请到群内查看后再确认或重发。"
+        return Outcome(State.UNCERTAIN, detail)
+    if status in {408, 429}:
+        return Outcome(State.RETRY, f"对方服务器繁忙（HTTP {status}），消息未发出，稍后自动重试。")
+    return Outcome(State.DEAD, f"对方拒绝接收（HTTP {status}），消息未发出；请检查通道地址，改正后重发。")
+
+
+class Settled(NamedTuple):
+    """The state to write after an outcome, and when the next attempt is due."""
+
+    state: State
+    next_at: dt.datetime
+
+
+def settle(outcome: Outcome, *, now: dt.datetime, attempts: int, allowed: int) -> Settled:
+    """Return the state that follows an outcome: a retry beyond the allowed attempts is `dead`."""
+    wait = max(outcome.block, _BACK_OFF[min(max(attempts, 1), len(_BACK_OFF)) - 1])
+    used_up = outcome.state is State.RETRY and attempts >= allowed
+    return Settled(State.DEAD if used_up else outcome.state, now + dt.timedelta(seconds=wait))
+
+
+RATE_WINDOW = dt.timedelta(seconds=61)
+"""A second more than the robots' minute: a POST arrives a little after its reservation."""
+
+
+class Reservation(NamedTuple):
+    """The posts of the last minute with the new one, or (posts None) when there is room again."""
+
+    posts: list[dt.datetime] | None
+    free_at: dt.datetime
+
+
+def reserve(posts: Sequence[dt.datetime], *, now: dt.datetime, per_minute: int) -> Reservation:
+    """Return the reservation of one more post at `now` under a robot's limit for any minute."""
+    recent = sorted(post for post in posts if post > now - RATE_WINDOW)
+    if len(recent) < per_minute:
+        return Reservation([*recent, now], now)
+    return Reservation(None, recent[-per_minute] + RATE_WINDOW)
+
+
+_BREAKS = "。；，、：）"
+_WIDEST = 4  # bytes of the longest UTF-8 character
+
+
+def split(text: str, limit: int) -> list[str]:
+    """Split a text into parts of at most `limit` UTF-8 bytes, at line ends where possible.
+
+    A line that is too long by itself is cut after a punctuation mark, at worst between two characters.
+    """
+    if limit < _WIDEST:
+        raise ValueError(f"a part of {limit} bytes cannot hold every character")
+    parts: list[str] = []
+    for line in text.split("\n"):
+        for piece in _pieces(line, limit):
+            joined = f"{parts[-1]}\n{piece.text}" if parts and piece.starts_line else None
+            if joined is not None and len(joined.encode()) <= limit:
+                parts[-1] = joined
+            else:
+                parts.append(piece.text)
+    return [part for part in (part.strip("\n") for part in parts) if part]
+
+
+class _Piece(NamedTuple):
+    text: str
+    starts_line: bool
+
+
+def _pieces(line: str, limit: int) -> list[_Piece]:
+    pieces: list[_Piece] = []
+    rest = line
+    while len(rest.encode()) > limit:
+        head = rest.encode()[:limit].decode(errors="ignore")
+        end = max(head.rfind(mark) for mark in _BREAKS) + 1 or len(head)
+        pieces.append(_Piece(rest[:end], not pieces))
+        rest = rest[end:]
+    return [*pieces, _Piece(rest, not pieces)]

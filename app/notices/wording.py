@@ -1,0 +1,89 @@
+"""How figures, instants and names are written in notices."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from app.core.clock import local
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.notices.stats import Standing
+
+_TENTH = Decimal("0.1")
+_WHOLE = Decimal(100)
+_BRANCH = "分局"
+_MOBILE = re.compile(r"(?<!\d)1\d{10}(?!\d)")
+
+
+def points(value: Fraction) -> str:
+    """Return a score of 100 with one decimal; only 100 itself shows as 100.0, and only 0 as 0.0."""
+    rounded = (Decimal(value.numerator) / Decimal(value.denominator)).quantize(_TENTH, ROUND_HALF_UP)
+    if value in {0, 100}:
+        return str(rounded)
+    return str(min(max(rounded, _TENTH), _WHOLE - _TENTH))
+
+
+def percent(value: Fraction) -> str:
+    """Return a rate 0..1 as a percentage: 0% and 100% only where exact, everything between with one decimal."""
+    return f"{int(value) * 100}%" if value in {0, 1} else f"{points(value * 100)}%"
+
+
+def share(count: int, whole: int) -> str:
+    """Return `count` of `whole` (not 0) as a percentage."""
+    return percent(Fraction(count, whole))
+
+
+def weight(value: Fraction) -> str:
+    """Return a weight of the score as a percentage without needless zeros."""
+    return f"{float(value * 100):g}%"
+
+
+def gap(value: Fraction) -> str:
+    """Return a distance in points; one too small for a decimal says so."""
+    return "不足0.1分" if value < Fraction(1, 20) else f"{points(value)}分"
+
+
+def clock(instant: dt.datetime) -> str:
+    """Return the time of day as 8:00; midnight is the 24:00 of the day that it ends."""
+    here = local(instant)
+    return f"{here.hour}:{here.minute:02}" if (here.hour, here.minute) != (0, 0) else "24:00"
+
+
+def date(day: dt.date) -> str:
+    """Return a day as 11月23日."""
+    return f"{day.month}月{day.day}日"
+
+
+def moment(instant: dt.datetime) -> str:
+    """Return an instant as 2026年11月23日8:00; midnight belongs to the day that it ends."""
+    day = local(instant - dt.timedelta(microseconds=1)).date()
+    return f"{day.year}年{date(day)}{clock(instant)}"
+
+
+def duration(span: dt.timedelta) -> str:
+    """Return a span as 5小时30分钟."""
+    hours, minutes = divmod(int(span.total_seconds()) // 60, 60)
+    return (f"{hours}小时" if hours else "") + (f"{minutes}分钟" if minutes else "")
+
+
+def short_issuer(issuer: str) -> str:
+    """Return the section that signs: 市生态环境局执法监督科 -> 执法监督科."""
+    return issuer.rpartition("局")[2] or issuer
+
+
+def office_phone(phone: str | None) -> str:
+    """Return the office's number for the signature; a mobile number is a person's and is left out."""
+    return f"（电话：{phone}）" if phone and not _MOBILE.search(phone) else ""
+
+
+def units(standings: Sequence[Standing]) -> str:
+    """Return several branches as one phrase: 蕉岭、平远分局."""
+    if all(s.name.endswith(_BRANCH) and s.short != s.name for s in standings):
+        return "、".join(s.short for s in standings) + _BRANCH
+    return "、".join(s.name for s in standings)
