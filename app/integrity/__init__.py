@@ -1,0 +1,1 @@
+"""Proofs: recomputing what was counted."""
