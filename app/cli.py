@@ -1,0 +1,243 @@
+"""The `lianbing` command: reads options, calls what does the work, prints what a person needs."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from sqlalchemy.exc import ProgrammingError
+
+from app.bank.service import check_directory, import_directory
+from app.commands import bench, demo
+from app.commands.place import ROOT, migrate, opened, placed, worker_environment
+from app.core.clock import ZONE, host_now, local_day
+from app.core.embedded import EmbeddedError, default_data_dir
+from app.core.errors import LianbingError
+from app.core.logs import configure_logs
+from app.core.processes import AddressUnavailable, WorkersFailed, run_server
+from app.core.settings import Settings, SettingsError, load_settings
+from app.integrity.service import verify as verify_all
+from app.notices.service import tick as tick_once
+from app.roster.imports.service import import_roster_file
+from app.roster.service import create_admin
+from app.roster.sign_in.rules import check_new_password
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator
+
+    from app.core.wiring import Services
+
+FACTORY = "app.main:from_environment"
+BANK = ROOT / "question_bank"
+_NO_SUCH_TABLE = "42P01"
+_TROUBLE = (SettingsError, EmbeddedError, LianbingError, AddressUnavailable, WorkersFailed, ValueError, OSError)
+
+
+class Lianbing(click.Group):
+    """Prints what went wrong as one clear line, not as a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a trouble that a person can mend ends it with status 1."""
+        try:
+            return super().invoke(ctx)
+        except ProgrammingError as error:
+            if getattr(error.orig, "sqlstate", None) != _NO_SUCH_TABLE:
+                raise
+            click.echo("lianbing：数据库还没有建表，请先运行 lianbing migrate。", err=True)
+            sys.exit(1)
+        except _TROUBLE as error:
+            click.echo(f"lianbing：{error}", err=True)
+            for problem in getattr(error, "errors", None) or []:
+                click.echo(f"  {problem.pointer}  {problem.detail}", err=True)
+            sys.exit(1)
+
+
+def _settings(form: str | None = None, *, level: str | None = None) -> Settings:
+    settings = load_settings()
+    quiet = level if level and "log_level" not in settings.model_fields_set else None
+    configure_logs(form=form or settings.log_format, level=quiet or settings.log_level)
+    return settings
+
+
+def _with_services(work: Callable[[Services], Coroutine[Any, Any, Any]]) -> Any:
+    """Run `work` on the placed database of the settings."""
+
+    async def run(settings: Settings) -> Any:
+        async with opened(settings) as services:
+            return await work(services)
+
+    with placed(_settings("console", level="warning")) as settings:
+        return asyncio.run(run(settings))
+
+
+@click.group(cls=Lianbing, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """练兵 Lianbing: the training-contest backend."""
+
+
+@main.command("demo")
+@click.option("--port", default=8000, show_default=True, help="Port on this machine.")
+@click.option("--data", "data_dir", type=click.Path(path_type=Path), help="Folder of the demo's database.")
+@click.option("--fresh", is_flag=True, help="Throw the demo's data away and begin anew.")
+def demo_command(port: int, data_dir: Path | None, fresh: bool) -> None:
+    """Serve a demo bureau of 8 branches and 354 officers in a running contest."""
+    settings = _settings("console", level="warning")
+    folder = data_dir or default_data_dir().with_name("lianbing-demo")
+    demo.run(settings, folder=folder, port=port, fresh=fresh, factory=FACTORY, bank=BANK)
+
+
+@main.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True)
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64))
+def serve(host: str, port: int, workers: int) -> None:
+    """Serve the API; without LIANBING_DATABASE_URL this process owns the embedded PostgreSQL."""
+    settings = _settings()
+
+    @contextmanager
+    def around() -> Iterator[dict[str, str]]:
+        with placed(settings) as where:
+            yield worker_environment(where)
+
+    run_server(app_factory=FACTORY, host=host, port=port, workers=workers, environ=dict(os.environ), around=around())
+
+
+@main.command("migrate")
+def migrate_command() -> None:
+    """Bring the database to the newest schema."""
+    with placed(_settings("console", level="warning")) as settings:
+        migrate(settings)
+    click.echo("数据库结构已是最新。")
+
+
+@main.command("create-admin")
+@click.option("--employee-no", required=True, help="工号")
+@click.option("--name", required=True, help="姓名")
+@click.option("--bureau", required=True, help="市局名称；没有则新建")
+@click.option("--province", help="省厅名称；没有则新建")
+def create_admin_command(employee_no: str, name: str, bureau: str, province: str | None) -> None:
+    """Create an administrator; the password comes from the prompt or LIANBING_ADMIN_PASSWORD."""
+
+    async def work(services: Services) -> None:
+        password = services.settings.admin_password or click.prompt("密码", hide_input=True, confirmation_prompt=True)
+        check_new_password(password, current="", employee_no=employee_no, phone=None)
+        password_hash = services.passwords.hash_now(password)
+        async with services.database.sessions.begin() as session:
+            now = await services.clock.now(session)
+            await create_admin(
+                session,
+                employee_no=employee_no,
+                name=name,
+                bureau=bureau,
+                province=province,
+                password_hash=password_hash,
+                now=now,
+            )
+
+    _with_services(work)
+    click.echo(f"已创建管理员 {name}（{employee_no}）。")
+
+
+@main.command("import-roster")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--bureau", required=True, help="单位名称（市局或省厅）")
+@click.option("--create-units", is_flag=True, help="没有的单位新建为分局")
+def import_roster(file: Path, bureau: str, create_units: bool) -> None:
+    """Import a roster (.xlsx, .xls, .csv); any bad row is listed and nothing is written."""
+    report = _with_services(
+        lambda services: import_roster_file(
+            services, content=file.read_bytes(), file_name=file.name, bureau_name=bureau, create_units=create_units
+        )
+    )
+    _print_report(report)
+
+
+@main.command("import-questions")
+@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path), default=BANK)
+def import_questions(directory: Path) -> None:
+    """Load the question bank's files; again and again without harm."""
+
+    async def work(services: Services) -> Any:
+        async with services.database.sessions.begin() as session:
+            now = await services.clock.now(session)
+            return await import_directory(session, directory, unit_id=None, now=now, actor_id=None)
+
+    _print_report(_with_services(work))
+
+
+@main.command("check-bank")
+@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path), default=BANK)
+def check_bank(directory: Path) -> None:
+    """Check the question bank's files; ends with status 1 on an error."""
+    report = check_directory(directory, local_day(host_now()))
+    click.echo(report.render())
+    if report.errors:
+        sys.exit(1)
+
+
+@main.command("tick")
+@click.option("--at", "instant", help="RFC 3339; without an offset Shanghai is meant")
+@click.option("--dry-run", is_flag=True, help="say what would be done")
+def tick(instant: str | None, dry_run: bool) -> None:
+    """Run one round of planner and worker: freeze finished days, write due notices, deliver."""
+    at = dt.datetime.fromisoformat(instant) if instant else None
+    if at is not None and at.tzinfo is None:
+        at = at.replace(tzinfo=ZONE)
+
+    async def work(services: Services) -> Any:
+        if at is not None and not dry_run and not services.settings.allow_time_travel:
+            raise ValueError("指定其他时刻须加 --dry-run，或设置 LIANBING_ALLOW_TIME_TRAVEL=1。")
+        return await tick_once(services, now=at, dry_run=dry_run)
+
+    click.echo(_with_services(work).render())
+
+
+@main.command("verify")
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="only this contest day")
+def verify(day: dt.datetime | None) -> None:
+    """Count everything again from the answers; ends with status 1 if anything does not add up."""
+
+    async def work(services: Services) -> Any:
+        async with services.database.sessions() as session:
+            await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            return await verify_all(session, day=day.date() if day else None)
+
+    found = _with_services(work)
+    click.echo(
+        f"核对：答题日统计{found.officer_days}条，答案{found.answers}条，已固定的日{found.frozen_days}个，"
+        f"审计记录{found.audit_entries}条。"
+    )
+    for line in found.discrepancies:
+        click.echo(f"  {line}")
+    click.echo("全部相符。" if found.sound else f"发现{len(found.discrepancies)}处不符，请保留现场并联系管理员。")
+    if not found.sound:
+        sys.exit(1)
+
+
+@main.group("bench")
+def bench_group() -> None:
+    """Measure; nothing here is part of the tests."""
+
+
+@bench_group.command("answers")
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1, 50))
+@click.option("--seconds", default=6, show_default=True, type=click.IntRange(1, 120))
+@click.option("--clients", default=32, show_default=True, type=click.IntRange(1, 512))
+def bench_answers(rounds: int, seconds: int, clients: int) -> None:
+    """Answers per second over HTTP against pgbench doing the same work, side by side."""
+    bench.answers(rounds=rounds, seconds=seconds, clients=clients)
+
+
+def _print_report(report: Any) -> None:
+    click.echo(f"共{report.rows}行：新增{report.created}，更改{report.changed}，未变{report.unchanged}。")
+    for error in report.errors:
+        click.echo(f"  第{error.row}行 {error.column}：{error.detail}", err=True)
+    if report.errors:
+        click.echo("有错误，什么也没有写入；改正后请重新导入。", err=True)
+        sys.exit(1)

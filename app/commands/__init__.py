@@ -1,0 +1,1 @@
+"""What the `lianbing` commands do, apart from reading their options."""
