@@ -1,0 +1,43 @@
+"""The small bureau with robots on 127.0.0.1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.core.settings import Settings
+from tests.notices.helpers import Groups
+from tests.notices.robot import Robot
+from tests.people import Town
+from tests.times import SECRET
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    return Settings(
+        database_url=database_url,
+        data_dir=tmp_path,
+        secret_key=SECRET,
+        scheduler=False,
+        pool_size=8,
+        outbound_allow="127.0.0.1, nothing.invalid",
+        allow_time_travel=True,
+    )
+
+
+@pytest.fixture
+def robot() -> Iterator[Robot]:
+    with Robot() as server:
+        yield server
+
+
+@pytest.fixture
+async def groups(town: Town, robot: Robot) -> Groups:
+    """A contest that began today, and a robot in the group of 市局, 梅江 and 丰顺; 五华 has none (and nobody)."""
+    await town.contest("市局")
+    held = Groups(town, robot)
+    for unit in ("市局", "梅江", "丰顺"):
+        await held.channel(unit)
+    return held

@@ -1,0 +1,168 @@
+"""A group robot on 127.0.0.1 that speaks WeCom's protocol: limits in bytes, 20 a minute if asked, scripted faults."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import threading
+import time
+from collections import defaultdict, deque
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
+
+_LIMITS = {"text": 2048, "markdown": 4096}
+_MINUTE = 60.0
+
+
+class Robot:
+    """The server; `faults[key]` are played, one a request, before it behaves again.
+
+    Faults: an errcode, an HTTP status of at least 400, or `hang`, `hold` (`hold:-1`: and then that errcode), `close`,
+    `reset`, `html`, `redirect`, `list`, `endless`.
+    """
+
+    def __init__(self, *, rate_limited: bool = False) -> None:
+        self.rate_limited = rate_limited
+        self.removed: set[str] = set()
+        self.faults: dict[str, deque[int | str]] = defaultdict(deque)
+        self.accepted: list[tuple[str, str]] = []
+        self.requests: list[dict[str, Any]] = []
+        self.rejections: list[int] = []
+        self.held = threading.Event()
+        self.release = threading.Event()
+        self._lock = threading.Lock()
+        self._minute: dict[str, deque[float]] = defaultdict(deque)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_address[1])
+
+    def url(self, key: str, host: str = "127.0.0.1") -> str:
+        return f"http://{host}:{self.port}/cgi-bin/webhook/send?key={key}"
+
+    def texts(self, key: str) -> list[str]:
+        return [text for held, text in self.accepted if held == key]
+
+    def fault(self, key: str) -> int | str | None:
+        with self._lock:
+            return self.faults[key].popleft() if self.faults[key] else None
+
+    def judge(self, key: str, body: dict[str, Any]) -> int:
+        """Accept or refuse a message as WeCom does, and return the errcode."""
+        with self._lock:
+            code = self._judge(key, body)
+            if code:
+                self.rejections.append(code)
+            else:
+                self.accepted.append((key, body[body["msgtype"]]["content"]))
+            return code
+
+    def _judge(self, key: str, body: dict[str, Any]) -> int:
+        if key in self.removed:
+            return 93000
+        kind = body.get("msgtype")
+        if kind not in _LIMITS:
+            return 40008
+        if len(body[kind]["content"].encode()) > _LIMITS[kind]:
+            return 40058
+        minute = self._minute[key]
+        while minute and minute[0] < time.monotonic() - _MINUTE:
+            minute.popleft()
+        if self.rate_limited and len(minute) >= 20:
+            return 45009
+        minute.append(time.monotonic())
+        return 0
+
+
+def _handler(robot: Robot) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            key = parse_qs(urlsplit(self.path).query)["key"][0]
+            robot.requests.append({"key": key, "body": body, "headers": dict(self.headers.items())})
+            fault = robot.fault(key)
+            if fault is None:
+                self._errcode(robot.judge(key, body))
+            elif isinstance(fault, int) and 400 <= fault < 600:
+                self._answer(fault, b"Bad Gateway", "text/plain")
+            elif isinstance(fault, int):
+                robot.rejections.append(fault)
+                self._errcode(fault)
+            else:
+                name, _, code = fault.partition(":")
+                getattr(self, f"_{name}")(key, body, *([int(code)] if code else []))
+
+        def _errcode(self, code: int) -> None:
+            said = "ok" if code == 0 else f"failed, hint: [{code}], from ip: 203.0.113.7"
+            self._answer(200, json.dumps({"errcode": code, "errmsg": said}).encode())
+
+        def _answer(self, status: int, content: bytes, kind: str = "application/json") -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def _hang(self, *_: object) -> None:
+            robot.held.set()
+            robot.release.wait(60)
+            self.close_connection = True
+
+        def _hold(self, key: str, body: dict[str, Any], code: int | None = None) -> None:
+            robot.held.set()
+            robot.release.wait(60)
+            if code is None:
+                code = robot.judge(key, body)  # it may have arrived although its sender is dead
+            try:
+                self._errcode(code)
+            except OSError:
+                self.close_connection = True
+
+        def _close(self, *_: object) -> None:
+            self.close_connection = True
+
+        def _reset(self, *_: object) -> None:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+            self.close_connection = True
+
+        def _html(self, *_: object) -> None:
+            self._answer(200, "<html>请先登录</html>".encode(), "text/html")
+
+        def _list(self, *_: object) -> None:
+            self._answer(200, b"[]")
+
+        def _endless(self, *_: object) -> None:
+            self._answer(200, b'{"errcode": 0, "errmsg": "' + b"x" * (1 << 20) + b'"}')
+
+        def _redirect(self, *_: object) -> None:
+            self.send_response(302)
+            self.send_header("Location", robot.url("elsewhere"))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def finish(self) -> None:
+            try:
+                super().finish()
+            except (OSError, ValueError):  # a reset connection has nothing to flush into
+                self.close_connection = True
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return Handler

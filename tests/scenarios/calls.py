@@ -1,0 +1,259 @@
+"""One well-formed call of every endpoint, on targets that no other call has touched."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from tests.questions import right
+from tests.scenarios.world import BUREAU_OF, HERE, PASSWORD, World, questions_of, roster_of
+from tests.times import TODAY
+
+
+class Call(NamedTuple):
+    """What to fill the path with, what to send, and (else the caller's own) with which token."""
+
+    path: dict[str, str]
+    send: dict[str, Any]
+    token: str | None = None
+
+
+Maker = Callable[[World, str | None, str], Awaitable[Call]]
+CALLS: dict[str, Maker] = {}
+
+
+def call(*endpoints: str) -> Callable[[Maker], Maker]:
+    """Say how these endpoints are called, by a person or (None) anonymously, on things of a place."""
+
+    def remember(maker: Maker) -> Maker:
+        CALLS.update(dict.fromkeys(endpoints, maker))
+        return maker
+
+    return remember
+
+
+def json(**body: Any) -> dict[str, Any]:
+    return {"json": {name.rstrip("_"): value for name, value in body.items()}}
+
+
+@call(
+    "GET /api/v1/audit",
+    "GET /api/v1/branches",
+    "GET /api/v1/channels",
+    "GET /api/v1/contests",
+    "GET /api/v1/daily-quiz/today",
+    "GET /api/v1/exemptions",
+    "GET /api/v1/me",
+    "GET /api/v1/notices",
+    "GET /api/v1/officers",
+    "GET /api/v1/participation/me",
+    "GET /api/v1/questions",
+    "GET /api/v1/rankings/branches",
+    "GET /api/v1/rankings/branches.csv",
+    "GET /api/v1/rankings/branches.xlsx",
+    "GET /api/v1/rankings/bureaus",
+    "GET /api/v1/rankings/officers",
+    "GET /api/v1/units",
+    "GET /docs",
+    "GET /health/live",
+    "GET /health/ready",
+    "GET /metrics",
+    "GET /openapi.json",
+    "POST /api/v1/daily-quiz/today/attempt",
+)
+async def _plain(_world: World, _who: str | None, _place: str) -> Call:
+    return Call({}, {})
+
+
+@call("GET /docs-assets/{file}")
+async def _asset(_world: World, _who: str | None, _place: str) -> Call:
+    return Call({"file": "swagger-ui.css"}, {})
+
+
+@call(
+    "GET /api/v1/branches/{branch_id}/participation",
+    "GET /api/v1/branches/{branch_id}/officers",
+    "GET /api/v1/branches/{branch_id}/officers.xlsx",
+    "GET /api/v1/contests/{contest_id}",
+    "GET /api/v1/imports/{import_id}/credentials.xlsx",
+    "GET /api/v1/notices/{notice_id}",
+    "GET /api/v1/questions/{question_id}",
+)
+async def _one_thing(world: World, _who: str | None, place: str) -> Call:
+    things = ("contest", "import", "notice", "question")
+    return Call({"branch_id": world.unit(place), **{f"{one}_id": world.ids[one, place] for one in things}}, {})
+
+
+# Signing in.
+
+
+@call("POST /api/v1/sessions")
+async def _sign_in(_world: World, who: str | None, _place: str) -> Call:
+    return Call({}, json(account=who or "梅江002", password=PASSWORD))
+
+
+@call("POST /api/v1/sessions/link")
+async def _link(world: World, _who: str | None, place: str) -> Call:
+    newcomer = await world.newcomer(place)
+    made = await world.done(world.admin_of(place), "POST", f"/officers/{newcomer}/sign-in-link")
+    return Call({}, json(code=made["code"]))
+
+
+@call("DELETE /api/v1/sessions/current")
+async def _sign_out(world: World, who: str | None, _place: str) -> Call:
+    return Call({}, {}, await world.session_of(who) if who else None)
+
+
+@call("PATCH /api/v1/me")
+async def _text_size(_world: World, _who: str | None, _place: str) -> Call:
+    return Call({}, json(text_size="large"))
+
+
+@call("PUT /api/v1/me/password")
+async def _password(world: World, _who: str | None, _place: str) -> Call:
+    return Call({}, json(current_password=PASSWORD, new_password=f"a new password {world.number()}"))
+
+
+@call("POST /api/v1/officers/{officer_id}/password-reset", "POST /api/v1/officers/{officer_id}/sign-in-link")
+async def _help(world: World, _who: str | None, place: str) -> Call:
+    return Call({"officer_id": await world.newcomer(place)}, {})
+
+
+# The roster.
+
+
+@call("POST /api/v1/units")
+async def _unit(world: World, _who: str | None, place: str) -> Call:
+    return Call({}, json(name=f"镇街{world.number()}", kind="township", parent_id=world.unit(place)))
+
+
+@call("POST /api/v1/exemptions")
+async def _exempt(world: World, _who: str | None, place: str) -> Call:
+    day, officer = TODAY.isoformat(), await world.newcomer(place)
+    return Call({}, json(officer_id=officer, from_=day, to=day, reason="病假"))
+
+
+@call("DELETE /api/v1/exemptions/{exemption_id}")
+async def _end_exemption(world: World, who: str | None, place: str) -> Call:
+    body = (await _exempt(world, who, place)).send
+    added = await world.done(world.admin_of(place), "POST", "/exemptions", **body)
+    return Call({"exemption_id": added["id"]}, {})
+
+
+@call("POST /api/v1/transfers")
+async def _transfer(world: World, _who: str | None, place: str) -> Call:
+    tomorrow, bureau = TODAY + dt.timedelta(days=1), world.unit(BUREAU_OF[place])
+    return Call({}, json(officer_id=await world.newcomer(place), unit_id=bureau, from_=tomorrow.isoformat()))
+
+
+@call("POST /api/v1/imports/roster")
+async def _roster(world: World, _who: str | None, place: str) -> Call:
+    return Call({}, {"files": {"file": ("名册.csv", roster_of(world, place))}})
+
+
+# Contests and questions.
+
+
+@call("POST /api/v1/contests")
+async def _draft(world: World, _who: str | None, place: str) -> Call:
+    day = (TODAY + dt.timedelta(days=40)).isoformat()
+    return Call({}, json(name="一场竞赛", unit_id=world.unit(BUREAU_OF[place]), starts_on=day, ends_on=day))
+
+
+@call("PATCH /api/v1/contests/{contest_id}")
+async def _change(world: World, _who: str | None, place: str) -> Call:
+    return Call({"contest_id": await world.contest(place)}, json(name="改了名的竞赛"))
+
+
+@call("POST /api/v1/contests/{contest_id}/open")
+async def _open(world: World, _who: str | None, place: str) -> Call:
+    return Call({"contest_id": await world.contest(place)}, {})
+
+
+@call("POST /api/v1/contests/{contest_id}/pause")
+async def _pause(world: World, _who: str | None, place: str) -> Call:
+    return Call({"contest_id": await world.contest(place, "open")}, {})
+
+
+@call("POST /api/v1/contests/{contest_id}/resume")
+async def _resume(world: World, _who: str | None, place: str) -> Call:
+    return Call({"contest_id": await world.contest(place, "open", "pause")}, {})
+
+
+@call("POST /api/v1/imports/questions")
+async def _questions(world: World, _who: str | None, _place: str) -> Call:
+    return Call({}, {"files": {"file": ("题库.csv", questions_of(world))}})
+
+
+# The daily quiz: one's own paper, or (who has none, or elsewhere) an officer's.
+
+
+def _paper(world: World, who: str | None, place: str) -> dict[str, Any]:
+    return world.papers[who if place == HERE and who in world.papers else f"{place}001"]
+
+
+@call("GET /api/v1/daily-quiz/attempts/{attempt_id}")
+async def _attempt(world: World, who: str | None, place: str) -> Call:
+    return Call({"attempt_id": _paper(world, who, place)["id"]}, {})
+
+
+@call("PUT /api/v1/daily-quiz/attempts/{attempt_id}/answers/{position}")
+async def _answer(world: World, who: str | None, place: str) -> Call:
+    paper = _paper(world, who, place)
+    return Call({"attempt_id": paper["id"], "position": "7"}, json(option_ids=right(paper["questions"][6])))
+
+
+@call("POST /api/v1/daily-quiz/attempts/{attempt_id}/answers")
+async def _outbox(world: World, who: str | None, place: str) -> Call:
+    paper = _paper(world, who, place)
+    held = [{"position": n, "option_ids": right(paper["questions"][n - 1])} for n in (1, 9)]
+    return Call({"attempt_id": paper["id"]}, json(answers=[*held, {"position": 2, "option_ids": ["none"]}]))
+
+
+# Participation and notices.
+
+
+@call("POST /api/v1/branches/{branch_id}/reminders")
+async def _remind(world: World, _who: str | None, place: str) -> Call:
+    officer = str(world.town.officers[f"{place}002"])
+    return Call({"branch_id": world.unit(place)}, json(officer_id=officer, channel="phone", outcome="reached"))
+
+
+@call("POST /api/v1/notices/preview")
+async def _preview(world: World, _who: str | None, place: str) -> Call:
+    audience = {"kind": "branch", "id": world.unit(place)}
+    return Call({}, json(slot="18:00", day=TODAY.isoformat(), audience=audience))
+
+
+@call("POST /api/v1/deliveries/{delivery_id}/resend")
+async def _resend(world: World, _who: str | None, place: str) -> Call:
+    return Call({"delivery_id": await world.delivery(place, "dead")}, {})
+
+
+@call("POST /api/v1/deliveries/{delivery_id}/confirm")
+async def _confirm(world: World, _who: str | None, place: str) -> Call:
+    return Call({"delivery_id": await world.delivery(place, "uncertain")}, {})
+
+
+@call("POST /api/v1/channels")
+async def _channel(world: World, _who: str | None, place: str) -> Call:
+    audience = {"kind": "branch", "id": world.unit(place)}
+    return Call({}, json(name="又一个群", kind="wecom_robot", audience=audience, url=world.robot_url()))
+
+
+@call("PATCH /api/v1/channels/{channel_id}")
+async def _rename(world: World, _who: str | None, place: str) -> Call:
+    return Call({"channel_id": world.ids["channel", place]}, json(name="改了名的群"))
+
+
+@call("POST /api/v1/channels/{channel_id}/test")
+async def _test(world: World, _who: str | None, place: str) -> Call:
+    return Call({"channel_id": world.ids["channel", place]}, {})
+
+
+@call("DELETE /api/v1/channels/{channel_id}")
+async def _delete(world: World, who: str | None, place: str) -> Call:
+    body = (await _channel(world, who, place)).send
+    added = await world.done(world.admin_of(place), "POST", "/channels", **body)
+    return Call({"channel_id": added["id"]}, {})

@@ -1,0 +1,115 @@
+"""A real `lianbing serve` on a data folder of its own, to be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import httpx
+
+from app.commands.bench_seed import SEED, reset
+from app.commands.place import migrate
+from app.core.embedded import start_or_join
+from app.core.settings import Settings
+
+PATIENCE = 120.0
+LIANBING = [sys.executable, "-c", "from app.cli import main; main()"]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_for(happened: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not happened():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"never happened: {what}")
+        time.sleep(0.05)
+
+
+@dataclass
+class Served:
+    """One data folder, and the server on it."""
+
+    folder: Path
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def environ(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("LIANBING_")}
+        return kept | {"LIANBING_DATA_DIR": str(self.folder / "data"), "LIANBING_SCHEDULER": "0"}
+
+    def start(self, *, workers: int = 1) -> None:
+        command = [*LIANBING, "serve", "--port", str(self.port), "--workers", str(workers)]
+        self.process = subprocess.Popen(command, env=self.environ, stderr=subprocess.DEVNULL)
+        wait_for(self.ready, "the server is ready")
+
+    def status(self, path: str) -> int | None:
+        try:
+            return httpx.get(f"{self.url}{path}", trust_env=False, timeout=5).status_code
+        except httpx.TransportError:
+            return None
+
+    def ready(self) -> bool:
+        return self.status("/health/ready") == 200
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(60)
+
+    def postmaster(self) -> int:
+        return int((self.folder / "data" / "pg" / "data" / "postmaster.pid").read_text().split()[0])
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*LIANBING, *arguments], env=self.environ, capture_output=True, text=True, check=False)
+
+
+async def _seed(dsn: str, officers: int) -> None:
+    connection = await asyncpg.connect(dsn)
+    for statement in SEED:
+        await connection.execute(statement.replace(":officers", str(officers)))
+    await connection.close()
+    await reset(dsn)
+
+
+@contextmanager
+def seeded(officers: int) -> Iterator[Served]:
+    """A folder with `officers` officers, each with an open paper of ten questions."""
+    folder = Path(tempfile.mkdtemp(prefix="lbk-"))
+    folder.chmod(0o755)
+    served = Served(folder, free_port())
+    try:
+        with start_or_join(folder / "data") as server:
+            migrate(Settings(database_url=server.dsn))
+            asyncio.run(_seed(server.dsn, officers))
+        yield served
+    finally:
+        served.stop()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,114 @@
+"""Two server processes on one database: one paper, one row, equal replies, whoever is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import os
+import subprocess
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import func, select
+
+from app.core.clock import local_day
+from app.core.settings import Settings
+from app.main import create_app
+from app.papers.models import Answer, Paper
+from tests.people import Town, small_bureau
+from tests.questions import add_questions, right, wrong
+from tests.scenarios.serving import LIANBING, free_port, wait_for
+from tests.times import SECRET
+
+
+@contextmanager
+def two_servers(database_url: str, folder: Path) -> Iterator[list[str]]:
+    """Two `lianbing serve` of their own; yields their API addresses."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LIANBING_")}
+    environ = kept | {
+        "LIANBING_DATABASE_URL": database_url,
+        "LIANBING_SECRET_KEY": SECRET,
+        "LIANBING_SCHEDULER": "0",
+        "LIANBING_DATA_DIR": str(folder),
+    }
+    ports = [free_port(), free_port()]
+    servers = [
+        subprocess.Popen([*LIANBING, "serve", "--port", str(port)], env=environ, stderr=subprocess.DEVNULL)
+        for port in ports
+    ]
+
+    def ready(port: int) -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/health/ready", trust_env=False).is_success
+        except httpx.TransportError:
+            return False
+
+    try:
+        for port in ports:
+            wait_for(lambda port=port: ready(port), "a server is ready")  # type: ignore[misc]
+        yield [f"http://127.0.0.1:{port}/api/v1" for port in ports]
+    finally:
+        for server in servers:
+            server.terminate()
+        for server in servers:
+            server.wait(60)
+
+
+@pytest.fixture
+async def town(settings: Settings) -> AsyncIterator[Town]:
+    """The small bureau in a contest of today, on the real clock, open all day."""
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        made = await small_bureau(app)
+        await add_questions(made.services)
+        async with made.services.database.reads() as session:
+            today = local_day(await made.services.clock.now(session))
+        # Two days, so that midnight in the middle of the test does no harm.
+        await made.contest("市局", starts_on=today - dt.timedelta(days=1), rules={"day_opens_at": "00:00"})
+        yield made
+
+
+async def test_one_paper_and_one_answer(town: Town, database_url: str, tmp_path: Path) -> None:
+    headers = {"Authorization": f"Bearer {town.tokens['梅江001']}"}
+    async with AsyncExitStack() as stack:
+        addresses = stack.enter_context(two_servers(database_url, tmp_path))
+        devices = [
+            await stack.enter_async_context(
+                httpx.AsyncClient(base_url=address, headers=headers, trust_env=False, timeout=60)
+            )
+            for address in addresses
+        ]
+        opened = await asyncio.gather(*(d.post("/daily-quiz/today/attempt") for _ in range(50) for d in devices))
+        attempt = opened[0].json()
+        question, other = attempt["questions"][:2]
+        path = f"/daily-quiz/attempts/{attempt['id']}/answers"
+        same = await asyncio.gather(
+            *(d.put(f"{path}/1", json={"option_ids": right(question)}) for _ in range(50) for d in devices)
+        )
+        choices = [right(other), wrong(other)]
+        mixed = await asyncio.gather(
+            *(d.put(f"{path}/2", json={"option_ids": choices[n % 2]}) for n in range(50) for d in devices)
+        )
+    assert Counter(reply.status_code for reply in opened) == {201: 1, 200: 99}
+    assert len({reply.json()["id"] for reply in opened}) == 1
+    assert {reply.status_code for reply in same} == {200}
+    assert len({reply.content for reply in same}) == 1
+    assert Counter(reply.status_code for reply in mixed) == {200: 50, 409: 50}
+    assert len({reply.content for reply in mixed if reply.status_code == 200}) == 1
+    async with town.services.database.sessions() as session:
+        assert await session.scalar(select(func.count()).select_from(Paper)) == 1
+        assert await session.scalar(select(func.count()).select_from(Answer)) == 2
+
+
+async def test_signing_out_on_one_ends_it_on_the_other(town: Town, database_url: str, tmp_path: Path) -> None:
+    headers = {"Authorization": f"Bearer {town.tokens['梅江001']}"}
+    with two_servers(database_url, tmp_path) as (here, there):
+        async with httpx.AsyncClient(headers=headers, trust_env=False, timeout=60) as device:
+            assert (await device.get(f"{there}/me")).status_code == 200
+            assert (await device.delete(f"{here}/sessions/current")).status_code == 204
+            await asyncio.sleep(1.1)  # what a process may remember of a session
+            assert (await device.get(f"{there}/me")).status_code == 401

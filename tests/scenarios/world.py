@@ -1,0 +1,227 @@
+"""A prepared world for the crawl: two bureaus in one province's contest, half-way through its first day."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from sqlalchemy import select, text, update
+
+from app.core.security import new_token, token_hash
+from app.notices.models import Channel, Delivery, Notice
+from app.notices.service import tick
+from app.roster.models import Officer, SignInSession, UnitKind
+from tests.notices.robot import Robot
+from tests.people import Town, small_bureau
+from tests.questions import BASIS_CANARY, EXPLANATION_CANARY, add_questions, right
+from tests.times import TODAY, SetClock, instant
+
+PASSWORD, ROBOT_KEY = "everybody's password", "the-key-of-a-robot"
+ROLES: dict[str, str | None] = {
+    "nobody": None,
+    "officer": "梅江001",
+    "liaison": "联络员",
+    "leader": "分局长",
+    "bureau": "市局处长",
+    "province": "省厅处长",
+    "player": "参赛管理员",  # an administrator who takes part
+    "admin": "管理员",
+}
+HERE, BESIDE, ELSEWHERE = "梅江", "丰顺", "邻区"  # own branch, another of the bureau, one of another bureau
+BUREAU_OF = {HERE: "市局", BESIDE: "市局", ELSEWHERE: "邻市"}
+PHONES = {"联络员": "13800000001", "分局长": "13800000002", "老同志": "13900000003"}
+PLAYERS = ("梅江001", "梅江002", "联络员", "分局长", "参赛管理员", "丰顺001", "邻区001")
+
+
+@dataclass
+class World:
+    """The town, everybody's papers, and which questions each of them has answered."""
+
+    town: Town
+    client: httpx.AsyncClient
+    clock: SetClock
+    robot: Robot
+    papers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    answered: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    ids: dict[tuple[str, str], str] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    async def request(
+        self, who: str | None, method: str, path: str, *, token: str | None = None, **options: Any
+    ) -> httpx.Response:
+        held = token or (self.town.tokens[who] if who else None)
+        headers = {"Authorization": f"Bearer {held}"} if held else {}
+        return await self.client.request(method, path, headers=headers, **options)
+
+    async def done(self, who: str, method: str, path: str, **options: Any) -> Any:
+        """Do something that succeeds, and return the body."""
+        reply = await self.request(who, method, f"/api/v1{path}", **options)
+        assert reply.is_success, f"{who} {method} {path}: {reply.text}"
+        return reply.json()
+
+    def admin_of(self, place: str) -> str:
+        return "管理员" if BUREAU_OF[place] == "市局" else "邻市管理员"
+
+    def unit(self, place: str) -> str:
+        return str(self.town.units[place])
+
+    def number(self) -> int:
+        """A number that no call has used."""
+        return next(self.numbers)
+
+    def robot_url(self) -> str:
+        """The address of one more robot; whoever has it may write into a group."""
+        return self.robot.url(f"{ROBOT_KEY}-{self.number()}")
+
+    async def newcomer(self, place: str) -> str:
+        """The id of an officer whom no call has touched."""
+        return str(await self.town.officer(f"{place}新人{self.number()}", place))
+
+    async def session_of(self, who: str) -> str:
+        """Another signed-in device."""
+        token = new_token()
+        async with self.town.services.database.sessions.begin() as session:
+            session.add(
+                SignInSession(
+                    token_hash=token_hash(token),
+                    officer_id=self.town.officers[who],
+                    created_at=self.clock.now,
+                    expires_at=self.clock.now + dt.timedelta(days=1),
+                )
+            )
+        return token
+
+    async def contest(self, place: str, *then: str) -> str:
+        """A contest of the place's bureau far ahead, and what becomes of it (open, pause)."""
+        start = TODAY + dt.timedelta(days=60 + 2 * self.number())
+        body = {
+            "name": "以后的竞赛",
+            "unit_id": self.unit(BUREAU_OF[place]),
+            "starts_on": start.isoformat(),
+            "ends_on": start.isoformat(),
+        }
+        drafted = await self.done(self.admin_of(place), "POST", "/contests", json=body)
+        for act in then:
+            await self.done(self.admin_of(place), "POST", f"/contests/{drafted['id']}/{act}")
+        return str(drafted["id"])
+
+    async def delivery(self, place: str, state: str) -> str:
+        """The delivery of the place's 12:00 notice, put into a state that a person has to settle."""
+        key = self.ids["delivery", place]
+        async with self.town.services.database.sessions.begin() as session:
+            await session.execute(update(Delivery).where(Delivery.id == key).values(state=state))
+        return key
+
+    async def answer(self, who: str, position: int) -> None:
+        """Answer one question of one's paper, rightly."""
+        paper = self.papers[who]
+        question = paper["questions"][position - 1]
+        path = f"/daily-quiz/attempts/{paper['id']}/answers/{position}"
+        await self.done(who, "PUT", path, json={"option_ids": right(question)})
+        self.answered[who].add(question["question_id"])
+
+
+async def prepared(app: Any, client: httpx.AsyncClient, clock: SetClock, robot: Robot) -> World:
+    """People of every role, questions with a canary each, papers half answered, notices, channels, an import."""
+    town = await small_bureau(app)
+    world = World(town, client, clock, robot)
+    await _people(town)
+    await _bank(town)
+    rules: dict[str, object] = {"individual_ranking": True}
+    await town.contest("省厅", starts_on=TODAY - dt.timedelta(days=1), rules=rules)
+    clock.at("09:30")
+    for who in PLAYERS:
+        world.papers[who] = await world.done(who, "POST", "/daily-quiz/today/attempt")
+        for position in (1, 3, 5):
+            await world.answer(who, position)
+    await _channels(world)
+    clock.at("12:00:15")
+    await tick(town.services)
+    clock.at("12:30")
+    await _ids(world)
+    return world
+
+
+async def _people(town: Town) -> None:
+    await town.officer("分局长", "梅江", roles=["leader"], phone=PHONES["分局长"])
+    await town.officer("老同志", "梅江", phone=PHONES["老同志"])
+    await town.officer("参赛管理员", "市局", roles=["admin"])
+    await town.unit("邻市", UnitKind.BUREAU, "省厅")
+    await town.unit("邻区", UnitKind.BRANCH, "邻市")
+    await town.officers_in("邻区", 2)
+    await town.officer("邻市管理员", "邻市", roles=["admin"], takes_part=False)
+    stored = town.services.passwords.hash_now(PASSWORD)
+    async with town.services.database.sessions.begin() as session:
+        await session.execute(update(Officer).values(password_hash=stored))
+
+
+async def _bank(town: Town) -> None:
+    """Explanation and article of each question name the question, so that a leak tells which one leaked."""
+    await add_questions(town.services)
+    async with town.services.database.sessions.begin() as session:
+        await session.execute(
+            text(
+                "UPDATE question_revision SET explanation = :canary || '「' || id || '」',"
+                " basis = jsonb_build_array(jsonb_build_object("
+                "'instrument', CAST(:basis AS text), 'article', '第「' || id || '」条'))"
+            ),
+            {"canary": EXPLANATION_CANARY, "basis": BASIS_CANARY},
+        )
+
+
+async def _channels(world: World) -> None:
+    for place in BUREAU_OF:
+        body = {
+            "name": f"{place}群",
+            "kind": "wecom_robot",
+            "audience": {"kind": "branch", "id": world.unit(place)},
+            "url": world.robot_url(),
+        }
+        added = await world.done(world.admin_of(place), "POST", "/channels", json=body)
+        world.ids["channel", place] = added["id"]
+
+
+async def _ids(world: World) -> None:
+    async with world.town.services.database.reads() as session:
+        for place in BUREAU_OF:
+            noon = select(Notice.id).where(
+                Notice.audience_id == world.town.units[place], Notice.slot_at == instant("12:00")
+            )
+            notice_id = (await session.scalars(noon)).one()
+            found = await session.scalars(
+                select(Delivery.id)
+                .join(Channel, Channel.id == Delivery.channel_id)
+                .where(Delivery.notice_id == notice_id)
+            )
+            world.ids["notice", place], world.ids["delivery", place] = str(notice_id), str(found.one())
+    for place in BUREAU_OF:
+        world.ids["contest", place] = await world.contest(place, "open")
+        imported = await world.done(
+            world.admin_of(place), "POST", "/imports/roster", files={"file": ("名册.csv", roster_of(world, place))}
+        )
+        world.ids["import", place] = imported["id"]
+        questions = {"file": ("题库.csv", questions_of(world))}
+        await world.done(world.admin_of(place), "POST", "/imports/questions", files=questions)
+        listed = await world.done(world.admin_of(place), "GET", "/questions", params={"q": "own", "limit": 1})
+        world.ids["question", place] = listed["items"][0]["id"]
+
+
+def roster_of(world: World, place: str) -> bytes:
+    """A roster file of one new officer of a branch."""
+    number = world.number()
+    return f"工号,姓名,手机号,单位\n导入{number},导入{number},137{number:08},{place}\n".encode()
+
+
+def questions_of(world: World) -> bytes:
+    """A file with one question of the bureau's own, a draft."""
+    number = world.number()
+    return (
+        "编号,题型,专题,题干,选项A,选项B,选项C,答案,解析,法律依据,状态\n"
+        f"own-{number},单选,专题一,这是本局自己出的第{number}道题，正确的是（　）。,"
+        f"甲之{number},乙之{number},丙之{number},A,{EXPLANATION_CANARY}「own」,《{BASIS_CANARY}》第一条,草稿\n"
+    ).encode()

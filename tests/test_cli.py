@@ -1,0 +1,177 @@
+"""The `lianbing` command as an operator types it, on a real database."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from click.testing import CliRunner, Result
+
+from app.cli import main
+from tests.times import SECRET
+
+ROSTER = "工号,姓名,手机号,单位\n梅江001,张三,19900000001,梅江分局\n梅江002,李四,19900000002,梅江分局\n"
+
+
+class Operator:
+    """Runs commands against one database and looks into it."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url = url
+        self.environ: dict[str, str | None] = {
+            "LIANBING_DATABASE_URL": url,
+            "LIANBING_DATA_DIR": str(folder),
+            "LIANBING_SECRET_KEY": SECRET,
+        }
+
+    def run(self, *arguments: str, **more: str) -> Result:
+        return CliRunner().invoke(main, list(arguments), env=self.environ | more, catch_exceptions=False)
+
+    def ask(self, query: str) -> Any:
+        async def once() -> Any:
+            connection = await asyncpg.connect(self.url)
+            try:
+                return await connection.fetchval(query)
+            finally:
+                await connection.close()
+
+        return asyncio.run(once())
+
+
+@pytest.fixture
+def operator(database_url: str, tmp_path: Path) -> Operator:
+    return Operator(database_url, tmp_path)
+
+
+@pytest.fixture
+def bureau(operator: Operator) -> Operator:
+    made = operator.run(
+        "create-admin",
+        "--employee-no",
+        "管理员001",
+        "--name",
+        "管理员",
+        "--bureau",
+        "市局",
+        LIANBING_ADMIN_PASSWORD="a good password",
+    )
+    assert made.exit_code == 0, made.output
+    return operator
+
+
+def test_migrate_again_and_again(operator: Operator) -> None:
+    assert operator.run("migrate").exit_code == 0
+    assert operator.run("migrate").output == "数据库结构已是最新。\n"
+
+
+def test_without_tables_it_says_what_to_do(operator: Operator) -> None:
+    operator.ask("DROP SCHEMA public CASCADE")
+    operator.ask("CREATE SCHEMA public")
+    refused = operator.run("verify")
+    assert refused.exit_code == 1
+    assert "lianbing migrate" in refused.output
+
+
+def test_create_admin_once(bureau: Operator) -> None:
+    assert bureau.ask("SELECT roles FROM officer WHERE employee_no = '管理员001'") == ["admin"]
+    again = bureau.run(
+        "create-admin",
+        "--employee-no",
+        "管理员001",
+        "--name",
+        "管理员",
+        "--bureau",
+        "市局",
+        LIANBING_ADMIN_PASSWORD="a good password",
+    )
+    assert again.exit_code == 1
+    assert "管理员001" in again.output
+    assert bureau.ask("SELECT count(*) FROM officer") == 1
+
+
+def test_create_admin_wants_a_password_worth_the_name(operator: Operator) -> None:
+    refused = operator.run(
+        "create-admin",
+        "--employee-no",
+        "管理员001",
+        "--name",
+        "管理员",
+        "--bureau",
+        "市局",
+        LIANBING_ADMIN_PASSWORD="short",
+    )
+    assert refused.exit_code == 1
+    assert "8" in refused.output
+    assert operator.ask("SELECT count(*) FROM officer") == 0
+
+
+def test_import_roster(bureau: Operator, tmp_path: Path) -> None:
+    file = tmp_path / "名册.csv"
+    file.write_text(ROSTER, encoding="gb18030")
+    refused = bureau.run("import-roster", str(file), "--bureau", "市局")
+    assert refused.exit_code == 1
+    assert "第2行 单位" in refused.output
+    assert bureau.ask("SELECT count(*) FROM officer") == 1
+    done = bureau.run("import-roster", str(file), "--bureau", "市局", "--create-units")
+    assert (done.exit_code, done.output) == (0, "共2行：新增2，更改0，未变0。\n")
+    again = bureau.run("import-roster", str(file), "--bureau", "市局")
+    assert again.output == "共2行：新增0，更改0，未变2。\n"
+
+
+def test_import_questions_twice(operator: Operator) -> None:
+    first = operator.run("import-questions")
+    assert first.exit_code == 0, first.output
+    count = operator.ask("SELECT count(*) FROM question WHERE state = 'in_use'")
+    assert count >= 120
+    version = operator.ask("SELECT version FROM bank_version")
+    again = operator.run("import-questions")
+    assert f"新增0，更改0，未变{count}" in again.output
+    assert operator.ask("SELECT version FROM bank_version") == version
+
+
+def test_check_bank(operator: Operator, tmp_path: Path) -> None:
+    good = operator.run("check-bank")
+    assert good.exit_code == 0, good.output
+    (tmp_path / "bad.yaml").write_text("- code: x\n", encoding="utf-8")
+    bad = operator.run("check-bank", str(tmp_path))
+    assert bad.exit_code == 1
+    assert "bad.yaml" in bad.output
+
+
+def test_tick(bureau: Operator) -> None:
+    assert "没有到时的通报" in bureau.run("tick").output
+    refused = bureau.run("tick", "--at", "2026-11-23T08:00:15")
+    assert refused.exit_code == 1
+    assert "--dry-run" in refused.output
+    assert bureau.run("tick", "--at", "2026-11-23T08:00:15", "--dry-run").exit_code == 0
+    assert bureau.run("tick", "--at", "2026-11-23T08:00:15+08:00", LIANBING_ALLOW_TIME_TRAVEL="1").exit_code == 0
+    nonsense = bureau.run("tick", "--at", "eight o'clock")
+    assert nonsense.exit_code == 1
+
+
+def test_verify(bureau: Operator) -> None:
+    sound = bureau.run("verify")
+    assert (sound.exit_code, sound.output.splitlines()[-1]) == (0, "全部相符。")
+    assert bureau.run("verify", "--day", "2026-11-23").exit_code == 0
+    bureau.ask("ALTER TABLE audit_entry DISABLE TRIGGER audit_entry_append_only")
+    bureau.ask("UPDATE audit_entry SET action = 'nothing.happened'")
+    broken = bureau.run("verify")
+    assert broken.exit_code == 1
+    assert "审计日志的链条在第1条处断开" in broken.output
+
+
+def test_a_misspelt_setting_stops_every_command(operator: Operator) -> None:
+    refused = operator.run("migrate", LIANBING_POOLSIZE="4")
+    assert refused.exit_code == 1
+    assert "LIANBING_POOL_SIZE" in refused.output
+
+
+def test_bench_answers_measures_both_sides(operator: Operator) -> None:
+    measured = operator.run("bench", "answers", "--rounds", "1", "--seconds", "1", "--clients", "8")
+    assert measured.exit_code == 0, measured.output
+    lines = measured.output.splitlines()
+    assert [line.split()[0] for line in lines if "answers/s   p50" in line] == ["pgbench", "lianbing"]
+    assert lines[-1].startswith("median ratio lianbing / pgbench:")
