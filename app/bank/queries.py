@@ -14,7 +14,7 @@ from app.bank.rules import Drawable, Pool
 from app.core.errors import NotFound
 from app.core.ids import parse_id
 from app.roster.access import in_subtree
-from app.roster.models import Assignment, Unit
+from app.roster.models import Unit
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -152,20 +152,6 @@ async def held_questions(session: AsyncSession, unit_id: uuid.UUID | None) -> di
         .where(Question.unit_id.is_(None) if unit_id is None else Question.unit_id == unit_id)
     )
     return {row.code: Held(*row) for row in rows}
-
-
-async def ever_takes_part(session: AsyncSession, officer_id: uuid.UUID, day: dt.date) -> bool:
-    """Whether the officer takes part on `day` or is entered to take part on a later one."""
-    found = await session.scalars(
-        select(Assignment.id)
-        .where(
-            Assignment.officer_id == officer_id,
-            Assignment.takes_part,
-            or_(Assignment.until_day.is_(None), Assignment.until_day > day),
-        )
-        .limit(1)
-    )
-    return found.first() is not None
 
 
 class Administered(NamedTuple):

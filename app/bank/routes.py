@@ -19,6 +19,7 @@ from app.core.errors import Forbidden, Invalid, Malformed
 from app.core.http import decode_cursor, encode_cursor, next_link, problems
 from app.core.ids import parse_id
 from app.core.wiring import Wired
+from app.roster import access
 from app.roster.access import Caller
 from app.roster.models import Role, UnitKind
 from app.roster.signed_in import holding
@@ -48,7 +49,7 @@ async def question_administrator(caller: Annotated[Caller, holding(Role.ADMIN)],
     """Return the caller, an administrator who takes part neither today nor on any later day."""
     async with wired.database.reads() as session:
         day = local_day(await wired.clock.now(session))
-        if caller.takes_part or await queries.ever_takes_part(session, caller.officer_id, day):
+        if await access.ever_takes_part(session, caller, day):
             raise QuestionAdministrationClosed(
                 "您已登记为参赛人员，为保证公平不能查看或导入题目；请由不参赛的管理员办理。"
             )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from app.core.errors import Forbidden, NotFound
 from app.core.ids import parse_id
 from app.roster.models import Assignment, Officer, Role, Unit, UnitKind
-from app.roster.rules import refused_over
+from app.roster.rules import Actor, refused_over
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -58,18 +58,34 @@ def require(caller: Caller, *roles: Role) -> None:
         raise Forbidden("您的角色不能进行此操作；如确有需要，请联系本单位管理员。")
 
 
-def require_over(caller: Caller, officer: Officer, unit: Unit, *, peers: bool = False) -> None:
+async def ever_takes_part(session: AsyncSession, caller: Caller, day: dt.date) -> bool:
+    """Whether the caller takes part (参赛) on `day` or is entered to take part on a later one."""
+    found = await session.scalars(
+        select(Assignment.id)
+        .where(
+            Assignment.officer_id == caller.officer_id,
+            Assignment.takes_part,
+            or_(Assignment.until_day.is_(None), Assignment.until_day > day),
+        )
+        .limit(1)
+    )
+    return found.first() is not None
+
+
+async def actor(session: AsyncSession, caller: Caller, day: dt.date) -> Actor:
+    """Return the caller as one who acts on other people: what `refused_over` judges, for lists of them too."""
+    takes_part = await ever_takes_part(session, caller, day)
+    return Actor(caller.roles, caller.unit_id, caller.unit_kind, takes_part)
+
+
+async def require_over(
+    session: AsyncSession, caller: Caller, officer: Officer, unit: Unit, *, day: dt.date, peers: bool = False
+) -> None:
     """Raise Forbidden where the officer, of this unit below the caller, holds a role that is not the caller's to touch.
 
     `peers`: an administrator of the same unit counts as below.
     """
-    refusal = refused_over(
-        by=caller.roles,
-        by_unit_kind=caller.unit_kind,
-        of=officer.roles,
-        same_unit=unit.id == caller.unit_id,
-        peers=peers,
-    )
+    refusal = refused_over(await actor(session, caller, day), officer.roles, unit.id, peers=peers)
     if refusal:
         raise Forbidden(refusal)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import Uuid, any_, case, func, literal, or_, select, tuple_
+from sqlalchemy import Text, Uuid, any_, case, cast, func, literal, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.core.audit import AuditEntry
@@ -158,15 +158,20 @@ async def audit_page(
     before: int | None,
     limit: int,
 ) -> list[tuple[AuditEntry, Officer | None]]:
-    """Return acts of people of the caller's subtree, newest first; those of commands only at the top of the tree."""
+    """Return acts of people of the caller's subtree, newest first, and those of commands on a unit of it.
+
+    What a command did to no single unit (the shared bank) is shown at the top of the tree.
+    """
     people = (
         select(Assignment.officer_id)
         .join(Unit, Unit.id == Assignment.unit_id)
         .where(in_subtree(caller), Assignment.until_day.is_(None))
     )
-    by_people = AuditEntry.actor_id.in_(people)
-    at_the_top = len(caller.unit_path) == 1
-    mine = or_(by_people, AuditEntry.actor_id.is_(None)) if at_the_top else by_people
+    by_commands = AuditEntry.actor_id.is_(None)
+    if len(caller.unit_path) > 1:
+        units = select(cast(Unit.id, Text)).where(in_subtree(caller))
+        by_commands &= AuditEntry.after["unit_id"].as_string().in_(units)
+    mine = or_(AuditEntry.actor_id.in_(people), by_commands)
     query = (
         select(AuditEntry, Officer)
         .outerjoin(Officer, Officer.id == AuditEntry.actor_id)

@@ -194,6 +194,7 @@ async def add_exemption(body: NewExemption, caller: BureauStaff, wired: Wired) -
     "/exemptions/{exemption_id}",
     operation_id="end_exemption",
     status_code=204,
+    response_class=Response,
     responses=problems(401, 403, 404, 409),
 )
 async def end_exemption(exemption_id: str, caller: BureauStaff, wired: Wired) -> None:
@@ -230,7 +231,10 @@ async def list_audit(
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> AuditList:
-    """List administrative acts of people of one's own subtree, newest first; each hash covers the one before."""
+    """List administrative acts of people of one's own subtree, newest first; each hash covers the one before.
+
+    `actor` is null for a command of the server's operator; who administers the unit that it named sees it.
+    """
     before = read_cursor(cursor, int)
     async with wired.database.reads() as session:
         found = await queries.audit_page(

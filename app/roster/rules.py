@@ -1,4 +1,4 @@
-"""Rules of the roster: how 工号 and 手机号 are written, what follows on what, who may reset whom."""
+"""Rules of the roster: how 工号 and 手机号 are written, what follows on what, who may touch whom, what a password is."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import unicodedata
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from app.core.errors import Conflict, FieldProblem, Invalid
+from app.core.security import MAX_PASSWORD, MIN_PASSWORD
 from app.roster.models import Role, UnitKind
 
 if TYPE_CHECKING:
@@ -204,20 +205,73 @@ def check_unit(*, name: str, kind: UnitKind, parent_kind: str) -> None:
 _GUARDED = frozenset({Role.BUREAU, Role.PROVINCE, Role.ADMIN})
 
 
-def refused_over(
-    *, by: Collection[str], by_unit_kind: str, of: Collection[str], same_unit: bool, peers: bool = False
-) -> str | None:
-    """Return why the holder of roles `by` may not act on the sign-in or place of a holder of roles `of`, else None.
+class Actor(NamedTuple):
+    """Who acts on other people; `takes_part`: today, or as entered for a later day."""
+
+    roles: frozenset[str]
+    unit_id: uuid.UUID
+    unit_kind: str
+    takes_part: bool
+
+
+def refused_over(by: Actor, of: Collection[str], unit_id: uuid.UUID, *, peers: bool = False) -> str | None:
+    """Return why `by` may not act on the sign-in, roles or place of a holder of roles `of` in a unit, else None.
 
     Who holds 市局, 省厅 or 管理员 is an administrator's business: 省厅 that of the province's, and another 管理员
-    that of an administrator of a unit above (`peers`: also of the same unit).
+    that of an administrator of a unit above (`peers`: also of the same unit). A 管理员 opens the questions' keys, so
+    whoever takes part may touch none, the own row included (DESIGN, section 10).
     """
-    if not _GUARDED & set(of):
+    if not _GUARDED.intersection(of):
         return None
-    if Role.ADMIN not in by:
+    if Role.ADMIN not in by.roles:
         return "该人员有市局、省厅或管理员角色，只有管理员可以办理。"
-    if Role.PROVINCE in of and by_unit_kind != UnitKind.PROVINCE:
+    if Role.ADMIN in of and by.takes_part:
+        return "您本人参赛，为保证公平不能办理管理员的登录、角色和人员信息；请由不参赛的管理员办理。"
+    if Role.PROVINCE in of and by.unit_kind != UnitKind.PROVINCE:
         return "该人员有省厅角色，请由省厅管理员办理。"
-    if Role.ADMIN in of and same_unit and not peers:
+    if Role.ADMIN in of and unit_id == by.unit_id and not peers:
         return "对方是本单位的管理员，请由上级单位的管理员办理。"
+    return None
+
+
+_BETTER = "请换一个别人猜不到的，例如几个不相干的词再加上数字。"
+_SHORT_PIECE = 4  # signs: 11111111, abababab, 20262026
+_RUNS = (
+    "0123456789",
+    "abcdefghijklmnopqrstuvwxyz",
+    "qwertyuiopasdfghjklzxcvbnm",
+    "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p",
+    "qazwsxedcrfvtgbyhnujmikolp",
+)
+_COMMONEST = """
+11112222 11223344 1122334455 112233445566 123321123 123456789a 123456789q 12345678a 12345678q 1234567a 123456aa
+123456ab 123456abc 123456qq 1234abcd 1234qwer 123qweasd 13145200 147258369 1472583690 159357159 1q2w3e4r
+1q2w3e4r5t 31415926 5201314520 66668888 88886666 a1234567 a12345678 a123456789 aa123456 aa12345678 abc12345
+abc123456 abc123456789 abcd1234 admin123 admin1234 admin123456 admin888 admin@123 administrator football
+iloveyou iloveyou1 letmein1 p@ssw0rd p@ssword passw0rd passw0rd1 password password1 password12 password123
+q1w2e3r4 qq123456 qq123456789 qwe123456 qwer1234 qwerty12 qwerty123 qwerty123456 root1234 sunshine test1234
+welcome1 welcome123 woaini123 woaini1314 woaini520 woaini521 zaq12wsx
+"""
+_COMMON = frozenset(_COMMONEST.split())
+
+
+def password_problem(password: str, *, employee_no: str, phone: str | None) -> str | None:
+    """Return what is wrong with a chosen password and what to do, None where it will do.
+
+    Refused: too short or long, one's own 工号 or 手机号 however written, a short piece over and over, neighbouring
+    digits, letters or keys in a row (up or down), and the most common ones of the lists that guessers use.
+    """
+    if len(password) < MIN_PASSWORD:
+        return f"密码至少要{MIN_PASSWORD}位，{_BETTER}"
+    if len(password) > MAX_PASSWORD:
+        return f"密码最多{MAX_PASSWORD}位，请缩短一些。"
+    plain = comparable(password)
+    if normal_phone(plain) in {normal_phone(comparable(number)) for number in (employee_no, phone) if number}:
+        return f"密码不能是自己的工号或手机号，{_BETTER}"
+    if any(plain == (plain[:size] * len(plain))[: len(plain)] for size in range(1, _SHORT_PIECE + 1)):
+        return f"密码不能只是一个或几个字符的重复，{_BETTER}"
+    if any(plain in run * len(plain) or plain[::-1] in run * len(plain) for run in _RUNS):
+        return f"密码不能是连续的数字、字母或键盘上相邻的键，{_BETTER}"
+    if plain in _COMMON:
+        return f"这个密码太常见，很容易被猜到，{_BETTER}"
     return None

@@ -1,4 +1,4 @@
-"""Use cases of the roster: exemptions, transfers, units, and the first administrator."""
+"""Use cases of the roster: exemptions, transfers, units, and the administrators that commands set up."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from app.core.ids import new_id, parse_id
 from app.roster import access, rules
 from app.roster.models import Assignment, Exemption, ExemptionDay, Officer, Role, Unit, UnitKind
 from app.roster.queries import stretches_from
+from app.roster.sign_in.service import renew_password
 
 if TYPE_CHECKING:
     import uuid
@@ -131,7 +132,7 @@ async def transfer(
     today = local_day(now)
     officer, present = await access.officer_below(session, caller, officer_id, today)
     unit = await access.unit_below(session, caller, unit_id)
-    access.require_over(caller, officer, present, peers=True)
+    await access.require_over(session, caller, officer, present, day=today, peers=True)
     rules.check_transfer(from_day=from_day, today=today)
     await lock_roster(session)
     held = (await stretches_from(session, [officer.id], today))[officer.id]
@@ -293,10 +294,7 @@ async def create_admin(
 
     With `province` equal to `bureau` the administrator is the province's. Raises EmployeeNoTaken, Invalid, Conflict.
     """
-    number = rules.normal_employee_no(employee_no)
-    if not rules.is_employee_no(number) or not rules.normal_name(name):
-        detail = f"工号只能由字母（含中文）、数字和连字符组成，不超过{rules.EMPLOYEE_NO_LENGTH}位；姓名不能为空。"
-        raise Invalid(detail, errors=[FieldProblem("/employee_no", detail)])
+    number = _checked_number(employee_no, name)
     await lock_roster(session)
     held = select(Officer.id).where((Officer.employee_no == number) | (Officer.phone == number)).limit(1)
     if await session.scalar(held):
@@ -324,3 +322,59 @@ async def create_admin(
         after={"employee_no": number, "unit_id": str(unit.id)},
     )
     return officer
+
+
+def _checked_number(employee_no: str, name: str) -> str:
+    number = rules.normal_employee_no(employee_no)
+    if not rules.is_employee_no(number) or not rules.normal_name(name):
+        detail = f"工号只能由字母（含中文）、数字和连字符组成，不超过{rules.EMPLOYEE_NO_LENGTH}位；姓名不能为空。"
+        raise Invalid(detail, errors=[FieldProblem("/employee_no", detail)])
+    return number
+
+
+async def renew_admin(
+    session: AsyncSession,
+    *,
+    employee_no: str,
+    name: str,
+    bureau: str,
+    province: str | None,
+    password_hash: str,
+    now: dt.datetime,
+) -> bool:
+    """Set a new password for the administrator of this 工号 in this bureau (or province); end all sign-ins.
+
+    False where nobody has the 工号. Raises EmployeeNoTaken where it is anybody else's, Conflict (the bureau's name).
+    """
+    await lock_roster(session)
+    number = rules.normal_employee_no(employee_no)
+    found = await session.execute(
+        select(Officer, Assignment.unit_id)
+        .join(Assignment, Assignment.officer_id == Officer.id)
+        .where(Officer.employee_no == number, access.assigned_on(local_day(now)))
+    )
+    row = found.first()
+    if row is None:
+        return False
+    officer, unit_id = row
+    try:
+        unit = await own_unit(session, name=bureau, province=province, create=False, now=now)
+    except NotFound:
+        unit = None
+    if unit is None or unit.id != unit_id or Role.ADMIN not in officer.roles:
+        raise rules.EmployeeNoTaken(
+            f"工号“{number}”已被使用，但不是“{bureau}”的管理员；请核对工号和单位名称。"
+            "该人员如需管理员角色，请由管理员在名册中设置。"
+        )
+    if officer.name != rules.normal_name(name):
+        raise rules.EmployeeNoTaken(f"工号“{number}”是“{officer.name}”的，不是“{name}”的；请核对工号和姓名。")
+    await renew_password(session, officer.id, password_hash, must_change_password=False)
+    await audit.append(
+        session,
+        now=now,
+        actor_id=None,
+        action="admin.password_set",
+        subject=("officer", officer.id),
+        after={"employee_no": number, "unit_id": str(unit.id)},
+    )
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,9 +16,13 @@ from app.roster.access import Caller, PasswordChangeRequired, require
 from app.roster.queries import caller_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from app.core.wiring import Services
     from app.roster.models import Role
 
 COOKIE = "lianbing_session"
+_COOKIE = re.compile(rb"(?:^|;\s*)" + COOKIE.encode() + rb"=\"?([^;\s\"]+)")
 _REMEMBER = 1.0  # seconds: a token ended elsewhere is refused here within this time
 _MOST = 50_000
 
@@ -47,21 +52,28 @@ class CallerCache:
             self._held.pop(key, None)
 
 
-def presented_token(request: Request) -> str | None:
-    """Return the token that the request presents: the Authorization header's, else the cookie's."""
-    kind, _, token = request.headers.get("authorization", "").partition(" ")
-    if kind.lower() == "bearer" and token.strip():
-        return token.strip()
-    return request.cookies.get(COOKIE)
+def presented_token(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """Return the token that a request's raw headers present: the Authorization header's, else the cookie's."""
+    cookie = b""
+    for name, value in headers:
+        if name == b"authorization" and value[:7].lower() == b"bearer " and (token := value[7:].strip()):
+            return token.decode("latin-1")
+        if name == b"cookie":
+            cookie = value
+    found = _COOKIE.search(cookie) if cookie else None
+    return found[1].decode("latin-1") if found else None
 
 
-async def any_signed_in(request: Request, wired: Wired) -> Caller:
-    """Return the caller, also one who must still change the password."""
-    token = presented_token(request)
+def presented_hash(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return the hash of the token that these headers present; raises Unauthenticated where there is none."""
+    token = presented_token(headers)
     if token is None:
         raise Unauthenticated
-    key = token_hash(token)
-    cache: CallerCache = request.app.state.callers
+    return token_hash(token)
+
+
+async def caller_behind(key: bytes, wired: Services, cache: CallerCache) -> Caller:
+    """Return whose session has this token hash, also one who must still change the password; raises Unauthenticated."""
     caller = cache.get(key)
     if caller is None:
         async with wired.database.reads() as session:
@@ -71,6 +83,11 @@ async def any_signed_in(request: Request, wired: Wired) -> Caller:
             raise Unauthenticated("登录已失效，请重新登录。")
         cache.put(key, caller)
     return caller
+
+
+async def any_signed_in(request: Request, wired: Wired) -> Caller:
+    """Return the caller, also one who must still change the password."""
+    return await caller_behind(presented_hash(request.headers.raw), wired, request.app.state.callers)
 
 
 async def signed_in(caller: Annotated[Caller, Depends(any_signed_in)]) -> Caller:

@@ -12,7 +12,7 @@ from app.core.errors import Conflict, Invalid, NotFound, UnsupportedMedia
 from app.roster.imports.service import import_roster_file
 from app.roster.models import Assignment, Officer, RosterImport, Unit, UnitKind
 from app.roster.rules import EmployeeNoTaken
-from app.roster.service import create_admin
+from app.roster.service import create_admin, renew_admin
 from tests.roster.sheets import person, table, xlsx
 from tests.roster.signing import PASSWORD, bearer, sign_in
 from tests.times import TODAY, instant
@@ -44,7 +44,7 @@ async def test_the_first_administrator_makes_bureau_and_province(client, service
     signed = await sign_in(client, "GL001")
     me = (await client.get("/me", headers=bearer(signed))).json()
     assert (me["roles"], me["unit"]["name"], me["must_change_password"]) == (["admin"], "梅州市局", False)
-    assert (await client.get("/audit", headers=bearer(signed))).json()["items"] == []
+    assert (await client.get("/audit", headers=bearer(signed))).json()["items"][0]["action"] == "admin.created"
 
 
 async def test_more_administrators_find_what_is_there(services):
@@ -60,6 +60,17 @@ async def test_a_province_of_its_own_and_a_bureau_without_one(services):
     await admin(services, "GL001", bureau="广东省厅", province="广东省厅")
     await admin(services, "GL002", bureau="独立市局")
     assert await units(services) == {"广东省厅": ("province", None), "独立市局": ("bureau", None)}
+
+
+async def test_an_act_of_a_command_is_shown_to_whose_unit_it_named(client, services):
+    await admin(services, province="广东省厅")
+    await admin(services, "GL002", bureau="河源市局", province="广东省厅")
+    await admin(services, "GL003", bureau="广东省厅", province="广东省厅")
+    seen = {}
+    for number in ("GL001", "GL002", "GL003"):
+        acts = (await client.get("/audit", headers=bearer(await sign_in(client, number)))).json()["items"]
+        seen[number] = [act["after"]["employee_no"] for act in acts]
+    assert seen == {"GL001": ["GL001"], "GL002": ["GL002"], "GL003": ["GL003", "GL002", "GL001"]}
 
 
 async def test_an_act_of_a_command_is_shown_at_the_top_of_the_tree(client, services):
@@ -90,6 +101,68 @@ async def test_names_that_mean_two_things_are_refused(town, services):
         with pytest.raises(Conflict):
             await admin(services, bureau=bureau, province=province)
     await admin(services, bureau="市局", province="省厅")
+
+
+async def renewed(services, number="GL001", bureau="梅州市局", province=None, name="李主任"):
+    async with services.database.sessions.begin() as session:
+        return await renew_admin(
+            session,
+            employee_no=number,
+            name=name,
+            bureau=bureau,
+            province=province,
+            password_hash=services.passwords.hash_now("another horse"),
+            now=instant("09:00"),
+        )
+
+
+async def test_a_lost_password_is_set_anew_and_all_sign_ins_end(client, services):
+    await admin(services, province="广东省厅")
+    signed = await sign_in(client, "GL001")
+    for _ in range(6):
+        blocked = await sign_in(client, "GL001", "forgotten")
+    assert blocked.status_code == 429
+    assert await renewed(services, " GL００1 ") is True
+    assert (await sign_in(client, "GL001")).status_code == 401
+    again = await sign_in(client, "GL001", "another horse")
+    assert (again.status_code, again.json()["officer"]["must_change_password"]) == (201, False)
+    assert (await client.get("/me", headers=bearer(signed))).status_code == 401
+
+
+async def test_setting_a_password_anew_is_audited(client, services):
+    await admin(services)
+    await renewed(services)
+    signed = await sign_in(client, "GL001", "another horse")
+    acts = (await client.get("/audit", headers=bearer(signed))).json()["items"]
+    assert [(act["action"], act["actor"]) for act in acts] == [("admin.password_set", None), ("admin.created", None)]
+
+
+async def test_a_provinces_administrator_gets_a_new_password_too(client, services):
+    await admin(services, bureau="广东省厅", province="广东省厅")
+    assert await renewed(services, bureau="广东省厅", province="广东省厅") is True
+    assert (await sign_in(client, "GL001", "another horse")).status_code == 201
+
+
+async def test_a_free_number_is_not_renewed(services):
+    assert await renewed(services) is False
+    assert await units(services) == {}
+
+
+@pytest.mark.parametrize(
+    ("number", "bureau", "name", "said"),
+    [
+        ("GL001", "没有的市局", "李主任", "不是“没有的市局”的管理员"),
+        ("GL001", "市局", "李主任", "不是“市局”的管理员"),
+        ("GL001", "梅州市局", "王主任", "是“李主任”的"),
+        ("梅江001", "市局", "梅江001", "不是“市局”的管理员"),
+        ("市局处长", "市局", "市局处长", "不是“市局”的管理员"),
+    ],
+)
+async def test_only_the_administrator_of_that_very_bureau_gets_one(town, client, services, number, bureau, name, said):
+    await admin(services)
+    with pytest.raises(EmployeeNoTaken, match=said):
+        await renewed(services, number, bureau, name=name)
+    assert (await sign_in(client, "GL001")).status_code == 201
 
 
 async def imported(services, *people, bureau="市局", create_units=False, now=None, name="名册.xlsx"):

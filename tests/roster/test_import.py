@@ -170,6 +170,46 @@ async def test_one_bad_row_writes_nothing_and_every_bad_row_is_listed(town, admi
     assert await counted(town, Officer) == 8
 
 
+async def test_a_row_with_one_unfit_cell_is_judged_by_its_others_too(town, admin):
+    rows = [
+        person(1, "没有的分局", 姓名="", 角色="省厅"),
+        person(2, 参赛="也许", 手机号="13800000001"),
+        person(3, "丰顺", 手机号="1", 角色="管理员"),
+        person(4, 工号="", 姓名="", 角色="省厅"),
+        person(5, "市局", 工号="管理员", 角色="局长"),
+    ]
+    assert sorted(errors(await send(admin, xlsx(table(rows))))) == [
+        (2, "单位"), (2, "姓名"), (2, "角色"), (3, "参赛"), (3, "手机号"), (4, "手机号"), (4, "角色"),
+        (5, "姓名"), (5, "工号"), (5, "角色"), (6, "角色"),
+    ]  # fmt: skip
+
+
+async def test_a_refused_file_counts_nothing(admin):
+    people = [person(1, "新分局"), person(2, 姓名="")]
+    for dry_run in (True, False):
+        answer = await send(admin, xlsx(table(people)), dry_run=dry_run, create_units=True)
+        assert answer.json()["report"] == {
+            "id": None,
+            "dry_run": dry_run,
+            "rows": 2,
+            "created": 0,
+            "changed": 0,
+            "unchanged": 0,
+            "missing": 0,
+            "missing_officers": [],
+            "created_units": [],
+            "errors": [{"row": 3, "column": "姓名", "detail": "请填写姓名。"}],
+        }
+
+
+async def test_of_many_missing_officers_a_hundred_are_named(town, admin):
+    await town.officers_in("五华", 120)
+    for dry_run in (True, False):
+        report = await land(admin, person(1), dry_run=dry_run)
+        assert report["missing"] == 127
+        assert len(report["missing_officers"]) == 100
+
+
 async def test_duplicates_within_the_file_name_both_rows(admin):
     rows = [
         person(1),
@@ -285,14 +325,23 @@ async def test_someone_being_moved_away_by_the_province_is_not_ours(town, admin)
 
 async def test_a_chosen_password_is_for_new_officers_only(client, admin):
     header = (*HEADER, "初始密码")
-    await land(admin, person(1, 初始密码=12345678.0), person(2, 初始密码="12345678"), header=header)
-    signed = await sign_in(client, "ZF001", "12345678")
+    await land(admin, person(1, 初始密码=20261123.0), person(2, 初始密码="20261123"), header=header)
+    signed = await sign_in(client, "ZF001", "20261123")
     assert signed.status_code == 201
     assert signed.json()["officer"]["must_change_password"] is True
     report = await land(admin, person(1, 初始密码="another one"), person(2), header=header)
     assert report["unchanged"] == 2
-    assert (await sign_in(client, "ZF001", "12345678")).status_code == 201
-    assert errors(await send(admin, xlsx(table([person(3, 初始密码="short")], header)))) == [(2, "初始密码")]
+    assert (await sign_in(client, "ZF001", "20261123")).status_code == 201
+
+
+async def test_a_chosen_password_may_not_be_easily_guessed(admin):
+    header = (*HEADER, "初始密码")
+    chosen = [12345678.0, "short", "11111111", "13700000004", "zf006666", "Password1"]
+    rows = [person(n, 初始密码=password) for n, password in enumerate(chosen, start=1)]
+    rows[4]["工号"] = "ZF-006666"
+    refused = await send(admin, xlsx(table(rows, header)))
+    assert errors(refused) == [(number, "初始密码") for number in range(2, 8)]
+    assert all("留空则由系统生成" in error["detail"] for error in refused.json()["report"]["errors"])
 
 
 async def test_only_administrators_import(town):

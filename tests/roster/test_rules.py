@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app.core.errors import Invalid
 from app.roster import rules
 from app.roster.models import Role, UnitKind
-from app.roster.rules import Placement, Stretch, placed_on, replanned, stretch_changes
+from app.roster.rules import Actor, Placement, Stretch, placed_on, replanned, stretch_changes
 
 DAY = dt.date(2026, 11, 23)
 UNITS = [uuid.UUID(int=n) for n in range(1, 4)]
@@ -162,18 +162,93 @@ def test_units_have_a_name_and_a_fitting_parent(name, kind, parent, pointers):
 
 
 @pytest.mark.parametrize(
-    ("by", "kind", "of", "same_unit", "peers", "allowed"),
+    ("by", "kind", "takes_part", "of", "same_unit", "peers", "allowed"),
     [
-        ({Role.LIAISON}, "branch", {Role.LEADER}, True, False, True),
-        ({Role.LIAISON}, "branch", {Role.BUREAU}, False, False, False),
-        ({Role.ADMIN}, "bureau", {Role.BUREAU}, True, False, True),
-        ({Role.ADMIN}, "bureau", {Role.PROVINCE}, False, False, False),
-        ({Role.ADMIN}, "province", {Role.PROVINCE}, False, False, True),
-        ({Role.ADMIN}, "bureau", {Role.ADMIN}, True, False, False),
-        ({Role.ADMIN}, "bureau", {Role.ADMIN}, True, True, True),
-        ({Role.ADMIN}, "bureau", {Role.ADMIN}, False, False, True),
+        ({Role.LIAISON}, "branch", True, {Role.LEADER}, True, False, True),
+        ({Role.LIAISON}, "branch", True, {Role.BUREAU}, False, False, False),
+        ({Role.ADMIN}, "bureau", False, {Role.BUREAU}, True, False, True),
+        ({Role.ADMIN}, "bureau", True, {Role.BUREAU}, True, False, True),
+        ({Role.ADMIN}, "bureau", False, {Role.PROVINCE}, False, False, False),
+        ({Role.ADMIN}, "province", False, {Role.PROVINCE}, False, False, True),
+        ({Role.ADMIN}, "bureau", False, {Role.ADMIN}, True, False, False),
+        ({Role.ADMIN}, "bureau", False, {Role.ADMIN}, True, True, True),
+        ({Role.ADMIN}, "bureau", False, {Role.ADMIN}, False, False, True),
+        ({Role.ADMIN}, "bureau", True, {Role.ADMIN}, True, True, False),
+        ({Role.ADMIN}, "province", True, {Role.ADMIN, Role.LEADER}, False, False, False),
     ],
 )
-def test_who_stands_above_whom(by, kind, of, same_unit, peers, allowed):
-    refusal = rules.refused_over(by=by, by_unit_kind=kind, of=of, same_unit=same_unit, peers=peers)
+def test_who_stands_above_whom(by, kind, takes_part, of, same_unit, peers, allowed):
+    actor = Actor(frozenset(by), UNITS[0], kind, takes_part)
+    refusal = rules.refused_over(actor, of, UNITS[0 if same_unit else 1], peers=peers)
     assert (refusal is None) is allowed
+
+
+def problem(password: str) -> str | None:
+    return rules.password_problem(password, employee_no="粤ZF-0001234", phone="13800000001")
+
+
+@pytest.mark.parametrize(
+    ("password", "said"),
+    [
+        ("1234567", "至少要8位"),
+        ("x" * 129, "最多128位"),
+        ("粤zf-0001234", "自己的工号"),
+        ("粤ＺＦ 0001234", "自己的工号"),
+        ("138 0000 0001", "手机号"),
+        ("+86-13800000001", "手机号"),
+        ("88888888", "重复"),
+        ("abABabAB", "重复"),
+        ("202620262", "重复"),
+        ("        ", "重复"),
+        ("12345678", "连续"),
+        ("１２３４５６７８", "连续"),
+        ("9876543210987", "连续"),
+        ("stuvWXYZ", "连续"),
+        ("1qaz2wsx", "连续"),
+        ("lkjhgfdsa", "连续"),
+        ("P@ssw0rd", "太常见"),
+        ("abc12345", "太常见"),
+    ],
+)
+def test_passwords_that_everybody_guesses_are_refused(password, said):
+    assert said in (problem(password) or "")
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "lianbing2026",
+        "k7m2qxw4ta9hd",
+        "水清岸绿景美鱼翔",
+        "correct horse",
+        "13800000002",
+        "123456788",
+        "x" * 7 + "abcdef",
+    ],
+)
+def test_other_passwords_will_do(password):
+    assert problem(password) is None
+
+
+@given(st.integers(0, 9), st.integers(8, 128), st.sampled_from([1, -1]))
+def test_no_run_of_digits_will_do(first, length, step):
+    assert problem("".join(str((first + step * n) % 10) for n in range(length)))
+
+
+@given(st.text(st.characters(codec="ascii"), min_size=1, max_size=4), st.integers(8, 32))
+def test_no_piece_over_and_over_will_do(piece, times):
+    assert problem(piece * times)
+
+
+@given(
+    st.from_regex(r"[A-Za-z0-9-]{8,32}", fullmatch=True).filter(rules.is_employee_no),
+    st.sampled_from([str.upper, str.lower]),
+)
+def test_no_spelling_of_the_own_number_will_do(number, spelling):
+    assert rules.password_problem(spelling(number), employee_no=number, phone=None)
+
+
+@given(st.text(max_size=140))
+def test_what_is_refused_says_what_to_do(password):
+    said = problem(password)
+    assert said is None or ("请" in said and said.endswith("。"))

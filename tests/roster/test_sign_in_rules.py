@@ -55,10 +55,8 @@ def test_printed_passwords_are_read_however_a_phone_wrote_them():
 @pytest.mark.parametrize(
     ("new", "fits"),
     [
-        ("12345678", True),
-        ("1234567", False),
-        ("x" * 128, True),
-        ("x" * 129, False),
+        ("a new one", True),
+        ("12345678", False),
         ("the old one", False),
         ("zf-0001234", False),
         ("13800000001", False),
@@ -75,7 +73,7 @@ def test_new_passwords(new, fits):
             check()
 
 
-def test_who_has_no_phone_may_choose_any_password():
+def test_who_has_no_phone_may_choose_what_looks_like_one():
     rules.check_new_password("13800000001", current="the old one", employee_no="ZF001", phone=None)
 
 

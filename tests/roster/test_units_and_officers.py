@@ -132,6 +132,17 @@ async def test_officers_and_the_province_do_not_list_officers(town):
             assert (await client.get("/officers")).status_code == 403
 
 
+async def test_figures_are_read_within_the_own_bureau_and_below(town):
+    await town.unit("邻市", UnitKind.BUREAU, "省厅")
+    await town.unit("邻区", UnitKind.BRANCH, "邻市")
+    await town.contest("省厅")
+    allowed = {("梅江001", "丰顺"): 200, ("梅江001", "市局"): 200, ("梅江001", "邻区"): 404, ("省厅处长", "邻区"): 200}
+    for (name, unit), status in allowed.items():
+        async with town.as_(name) as client:
+            assert (await client.get(f"/branches/{town.units[unit]}/participation")).status_code == status
+            assert (await client.get("/branches/no-id/participation")).status_code == 404
+
+
 async def test_the_audit_log_is_the_administrators_newest_first(town):
     body = {"officer_id": str(town.officers["梅江001"]), "from": "2026-11-23", "to": "2026-11-24", "reason": "病假"}
     async with town.as_("管理员") as admin, town.as_("市局处长") as clerk:

@@ -18,6 +18,7 @@ from app.roster.rules import (
     comparable,
     normal_name,
     placed_on,
+    refused_over,
     replanned,
     stretch_changes,
 )
@@ -25,6 +26,8 @@ from app.roster.rules import (
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from app.roster.rules import Actor
 
 _NEAREST_SOUGHT = 50  # looking for the nearest name among thousands is slow; a file with more typos knows
 
@@ -68,9 +71,10 @@ class Roster(NamedTuple):
 
 
 class Importing(NamedTuple):
-    """Who imports, when, and whether unknown units are added."""
+    """Who imports (a command: nobody), when, and whether unknown units are added."""
 
     employee_no: str | None
+    by: Actor | None
     today: dt.date
     create_units: bool
     new_id: Callable[[], uuid.UUID]
@@ -113,7 +117,7 @@ class Changes:
 
 @dataclass(frozen=True)
 class Report:
-    """What an import did, would do, or why it did nothing; counts are of officers."""
+    """What an import did, would do, or (then all but `rows` is 0) why it did nothing; counts are of officers."""
 
     id: uuid.UUID | None
     dry_run: bool
@@ -130,18 +134,22 @@ class Report:
 def report_of(
     file: RosterFile, roster: Roster, changes: Changes, *, dry_run: bool, import_id: uuid.UUID | None = None
 ) -> Report:
-    """Return the report of a file's changes; errors by row."""
+    """Return the report of a file's changes; errors by row. With errors it counts nothing: nothing would happen."""
+    rows = len(file.rows)
+    if changes.problems:
+        errors = sorted(changes.problems, key=lambda problem: problem.row)
+        return Report(None, dry_run, rows, 0, 0, 0, 0, [], [], errors)
     return Report(
         id=import_id,
         dry_run=dry_run,
-        rows=file.total,
+        rows=rows,
         created=len(changes.created),
         changed=len(changes.changed),
         unchanged=len(changes.unchanged),
         missing=roster.missing,
         missing_officers=roster.missing_officers,
         created_units=[unit.name for unit in changes.units],
-        errors=sorted(changes.problems, key=lambda problem: problem.row),
+        errors=[],
     )
 
 
@@ -207,7 +215,8 @@ class Units:
 def changes_of(file: RosterFile, roster: Roster, importing: Importing) -> Changes:
     """Hold every row against the roster; one problem anywhere means that nothing may be written.
 
-    Officers are told apart by 工号; who is in the roster but not in the file stays as he or she is.
+    Officers are told apart by 工号; who is in the roster but not in the file stays as he or she is. A row with unfit
+    cells is judged by its others, so that one report lists all there is to mend.
     """
     changes = Changes(problems=list(file.problems))
     units = Units(roster, importing)
@@ -215,38 +224,66 @@ def changes_of(file: RosterFile, roster: Roster, importing: Importing) -> Change
     ours = {number for number, known in roster.officers.items() if _is_ours(known, mine)}
     phones = {row.employee_no: row.phone for row in file.rows if row.employee_no in ours}
     for row in file.rows:
-        unit = units.find(row.unit)
+        unit = units.find(row.unit) if row.unit else ""
         known = roster.officers.get(row.employee_no)
-        wrong = [("单位", unit)] if isinstance(unit, str) else _role_problems(row, unit, roster.own)
+        wrong = _misplaced(row, unit, known, roster.own)
         wrong += _held_elsewhere(row, roster, phones)
         if known:
             wrong += [] if row.employee_no in ours else [("工号", _NOT_OURS)]
             if row.employee_no == importing.employee_no and _drops_admin(row, known, file.columns):
                 wrong.append(("角色", "不能取消您自己的管理员角色；请在您这一行的角色中写上“管理员”。"))
+        if not (wrong or row.wrong or isinstance(unit, str)):
+            wrong = _enter(changes, row, unit, known, file.columns, importing)
         changes.problems.extend(RowProblem(row.row, column, detail) for column, detail in wrong)
-        if wrong or isinstance(unit, str):
-            continue
-        if known is None:
-            takes_part = takes_part_by_default(row.roles) if row.takes_part is None else row.takes_part
-            changes.created.append(NewOfficer(importing.new_id(), row, Placement(unit, takes_part)))
-            continue
-        change = _change(row, known, unit, file.columns, importing.today)
-        if change:
-            changes.changed.append(change)
-        else:
-            changes.unchanged.append(known.id)
     changes.units = units.added
     return changes
 
 
-def _role_problems(row: RosterRow, unit_id: uuid.UUID, own: KnownUnit) -> list[tuple[str, str]]:
-    if own.kind == UnitKind.PROVINCE:
+def _enter(
+    changes: Changes,
+    row: RosterRow,
+    unit_id: uuid.UUID,
+    known: KnownOfficer | None,
+    columns: frozenset[str],
+    importing: Importing,
+) -> list[tuple[str, str]]:
+    """Enter what a good row does; or, where it is not the importer's to do, return why."""
+    if known is None:
+        refusal = importing.by and refused_over(importing.by, row.roles, unit_id, peers=True)
+        if refusal:
+            return [("角色", refusal)]
+        takes_part = takes_part_by_default(row.roles) if row.takes_part is None else row.takes_part
+        changes.created.append(NewOfficer(importing.new_id(), row, Placement(unit_id, takes_part)))
         return []
-    if Role.PROVINCE in row.roles:
-        return [("角色", "“省厅”角色只能由省厅管理员设置，请删去。")]
-    if Role.ADMIN in row.roles and unit_id != own.id:
-        return [("角色", f"“管理员”只能设给{own.name}本级人员；下级单位的人员请改为“联络员”或“单位负责人”。")]
+    after = _after(row, known, columns)
+    planned, wanted = _placements(row, known, unit_id, importing.today)
+    if after == known and wanted == planned:
+        changes.unchanged.append(known.id)
+        return []
+    held = {*known.roles, *after.roles}
+    refusal = importing.by and refused_over(importing.by, held, unit_id, peers=True)
+    if refusal:
+        differing = [column for member, column in _OWN.items() if getattr(after, member) != getattr(known, member)]
+        differing += ["单位"] * (wanted.unit_id != planned.unit_id)
+        differing += ["参赛"] * (wanted.takes_part != planned.takes_part)
+        return [(column, f"{refusal}如无需更改，请把这一格改回与现有名册一致。") for column in differing]
+    changes.changed.append(ChangedOfficer(known, after, _moves(known, planned, wanted, importing.today)))
     return []
+
+
+def _misplaced(
+    row: RosterRow, unit: uuid.UUID | str, known: KnownOfficer | None, own: KnownUnit
+) -> list[tuple[str, str]]:
+    """Return problems of the unit (a text: there is none) and of roles that do not belong there."""
+    wrong = [("单位", unit)] if isinstance(unit, str) and unit else []
+    if own.kind == UnitKind.PROVINCE:
+        return wrong
+    if Role.PROVINCE in row.roles and Role.PROVINCE not in (known.roles if known else ()):
+        wrong.append(("角色", "“省厅”角色只能由省厅管理员设置，请删去。"))
+    elif Role.ADMIN in row.roles and unit != own.id and not isinstance(unit, str):
+        detail = f"“管理员”只能设给{own.name}本级人员；下级单位的人员请改为“联络员”或“单位负责人”。"
+        wrong.append(("角色", detail))
+    return wrong
 
 
 def _held_elsewhere(row: RosterRow, roster: Roster, new_phones: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -269,8 +306,8 @@ def _held_elsewhere(row: RosterRow, roster: Roster, new_phones: Mapping[str, str
 _NOT_OURS = "该工号属于其他单位的人员，或该人员正在调往其他单位；请核对，或联系上级单位办理。"
 
 
-def _drops_admin(row: RosterRow, known: KnownOfficer, columns: Collection[str]) -> bool:
-    return "角色" in columns and Role.ADMIN in known.roles and Role.ADMIN not in row.roles
+def _drops_admin(row: RosterRow, known: KnownOfficer, columns: frozenset[str]) -> bool:
+    return "角色" in columns - row.wrong and Role.ADMIN in known.roles and Role.ADMIN not in row.roles
 
 
 def _is_ours(known: KnownOfficer, mine: Collection[uuid.UUID]) -> bool:
@@ -278,14 +315,19 @@ def _is_ours(known: KnownOfficer, mine: Collection[uuid.UUID]) -> bool:
     return bool(known.stretches) and all(stretch.placement.unit_id in mine for _, stretch in known.stretches)
 
 
-def _change(
-    row: RosterRow, known: KnownOfficer, unit_id: uuid.UUID, columns: frozenset[str], today: dt.date
-) -> ChangedOfficer | None:
-    """Return how a row changes an officer, None where it does not; columns that the file lacks change nothing.
+_OWN = {
+    "name": "姓名",
+    "phone": "手机号",
+    "section": "股室",
+    "position": "职务",
+    "roles": "角色",
+    "wecom_userid": "企业微信账号",
+}
 
-    A changed 单位 or 参赛 holds from tomorrow: today already counts for today's unit.
-    """
-    after = known._replace(
+
+def _after(row: RosterRow, known: KnownOfficer, columns: frozenset[str]) -> KnownOfficer:
+    """Return an officer as a row has him or her; columns that the file lacks change nothing."""
+    return known._replace(
         name=row.name,
         phone=row.phone,
         section=row.section if "股室" in columns else known.section,
@@ -293,11 +335,19 @@ def _change(
         roles=row.roles if "角色" in columns else known.roles,
         wecom_userid=row.wecom_userid if "企业微信账号" in columns else known.wecom_userid,
     )
-    tomorrow = today + dt.timedelta(days=1)
+
+
+def _placements(row: RosterRow, known: KnownOfficer, unit_id: uuid.UUID, today: dt.date) -> tuple[Placement, Placement]:
+    """Return what is planned from tomorrow on and what a row wants: today already counts for today's unit."""
     stretches = [stretch for _, stretch in known.stretches]
-    planned = placed_on(stretches, tomorrow) or stretches[0].placement
-    wanted = Placement(unit_id, planned.takes_part if row.takes_part is None else row.takes_part)
-    moves = None
-    if wanted != planned:
-        moves = stretch_changes(known.stretches, replanned(stretches, wanted, tomorrow))
-    return ChangedOfficer(known, after, moves) if moves or after != known else None
+    planned = placed_on(stretches, today + dt.timedelta(days=1)) or stretches[0].placement
+    return planned, Placement(unit_id, planned.takes_part if row.takes_part is None else row.takes_part)
+
+
+def _moves(
+    known: KnownOfficer, planned: Placement, wanted: Placement, today: dt.date
+) -> StretchChanges[uuid.UUID] | None:
+    if wanted == planned:
+        return None
+    stretches = [stretch for _, stretch in known.stretches]
+    return stretch_changes(known.stretches, replanned(stretches, wanted, today + dt.timedelta(days=1)))

@@ -145,6 +145,8 @@ class Unsigned(NamedTuple):
     employee_no: str
     name: str
     unit: str
+    unit_id: uuid.UUID
+    roles: list[str]
 
 
 def never_signed_in() -> ColumnElement[bool]:
@@ -158,7 +160,7 @@ async def unsigned_of(
 ) -> list[Unsigned]:
     """Return who of these officers has never signed in and today belongs to the caller's subtree, by unit and 工号."""
     found = await session.execute(
-        select(Officer.id, Officer.employee_no, Officer.name, Unit.name)
+        select(Officer.id, Officer.employee_no, Officer.name, Unit.name, Unit.id, Officer.roles)
         .join(Assignment, Assignment.officer_id == Officer.id)
         .join(Unit, Unit.id == Assignment.unit_id)
         .where(

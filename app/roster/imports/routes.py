@@ -34,6 +34,7 @@ async def import_roster(
     """Import a roster (名册) into one's own unit, all or nothing: any bad row is 422, with all of them as `report`.
 
     Columns in any order: 工号, 姓名, 手机号, 单位; 股室, 职务, 角色, 初始密码, 企业微信账号, 参赛 may be left out.
+    Whoever takes part may not add or change a 管理员, not even in the own row.
     """
 
     async def own(session: AsyncSession, _now: dt.datetime) -> Unit:
@@ -58,7 +59,10 @@ async def import_roster(
     responses={200: {"content": {_XLSX: {}}, "description": "工号, 姓名, 单位, 初始密码"}, **problems(401, 403, 404)},
 )
 async def hand_out_passwords(import_id: str, caller: Administrator, wired: Wired) -> Response:
-    """Generate passwords for those of an import who never signed in; asking again makes new ones, the old end."""
+    """Generate passwords for those of an import who never signed in; asking again makes new ones, the old end.
+
+    For one who takes part, those of 管理员 are left out.
+    """
     async with wired.database.sessions.begin() as session:
         now = await wired.clock.now(session)
         rows = await service.hand_out_passwords(session, caller, import_id, wired.passwords, now=now)

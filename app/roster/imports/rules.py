@@ -6,7 +6,6 @@ import difflib
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from app.core.security import MAX_PASSWORD, MIN_PASSWORD
 from app.roster.imports.spreadsheet import NotANumber, Unreadable, number_of, text_of
 from app.roster.models import Role
 from app.roster.rules import (
@@ -19,6 +18,7 @@ from app.roster.rules import (
     normal_employee_no,
     normal_name,
     normal_phone,
+    password_problem,
 )
 
 if TYPE_CHECKING:
@@ -71,7 +71,10 @@ class RowProblem(NamedTuple):
 
 
 class RosterRow(NamedTuple):
-    """One officer as the file has it; `takes_part` is None where the file has no such column."""
+    """One officer as the file has it; `takes_part` is None where the file has no such column.
+
+    `wrong` names the columns whose cells are unfit. Their values are empty, so that the others can still be judged.
+    """
 
     row: int
     employee_no: str
@@ -84,12 +87,12 @@ class RosterRow(NamedTuple):
     wecom_userid: str | None
     takes_part: bool | None
     password: str | None
+    wrong: frozenset[str] = frozenset()
 
 
 class RosterFile(NamedTuple):
-    """What a roster file holds: good rows, problems of the others, and which columns it has."""
+    """What a roster file holds: its rows, the problems of those with unfit cells, and which columns it has."""
 
-    total: int
     rows: list[RosterRow]
     problems: list[RowProblem]
     columns: frozenset[str]
@@ -129,7 +132,7 @@ def read_roster(rows: Iterable[tuple[int, Sequence[Cell]]]) -> RosterFile:
     try:
         return _read(iter(rows))
     except Unreadable as error:
-        return RosterFile(0, [], [RowProblem(1, WHOLE_FILE, str(error))], frozenset())
+        return RosterFile([], [RowProblem(1, WHOLE_FILE, str(error))], frozenset())
 
 
 def _read(rows: Iterator[tuple[int, Sequence[Cell]]]) -> RosterFile:
@@ -140,28 +143,25 @@ def _read(rows: Iterator[tuple[int, Sequence[Cell]]]) -> RosterFile:
             break
     header = _header_among(heads)
     if header is None:
-        return RosterFile(0, [], [RowProblem(1, WHOLE_FILE, "文件里没有内容，请选择填好的名册。")], frozenset())
+        return RosterFile([], [RowProblem(1, WHOLE_FILE, "文件里没有内容，请选择填好的名册。")], frozenset())
     places, problems = find_columns(*heads[header])
     if problems:
-        return RosterFile(0, [], problems, frozenset(places))
+        return RosterFile([], problems, frozenset(places))
     reader = _Reader(places)
-    good: list[RosterRow] = []
-    count = 0
+    read: list[RosterRow] = []
     for number, cells in rows:
         if not any(text_of(cell) for cell in cells):
             continue
-        count += 1
-        if count > MAX_ROWS:
+        if len(read) == MAX_ROWS:
             problems.append(RowProblem(number, WHOLE_FILE, f"一次最多导入{MAX_ROWS}人，请分几个文件导入。"))
             break
         row, wrong = reader.row(number, cells)
         problems.extend(wrong)
-        if row:
-            good.append(row)
-    if not count:
+        read.append(row)
+    if not read:
         problems.append(RowProblem(heads[header][0] + 1, WHOLE_FILE, "表头下面没有人员，请填好名册后再上传。"))
-    problems.extend(duplicates(good))
-    return RosterFile(count, good, problems, frozenset(places))
+    problems.extend(duplicates(read))
+    return RosterFile(read, problems, frozenset(places))
 
 
 def _header_among(heads: Sequence[tuple[int, Sequence[Cell]]]) -> int | None:
@@ -181,30 +181,41 @@ class _Reader:
         self._names: dict[str, str] = {}
         self._roles: dict[str, tuple[str, ...]] = {}
 
-    def row(self, number: int, cells: Sequence[Cell]) -> tuple[RosterRow | None, list[RowProblem]]:
-        """Return the officer of a row, or all that is wrong with it."""
+    def row(self, number: int, cells: Sequence[Cell]) -> tuple[RosterRow, list[RowProblem]]:
+        """Return the officer of a row, and all that is wrong with it."""
         places = self._places
         held = cells if len(cells) >= self._width else [*cells, *[""] * (self._width - len(cells))]
         wrong: list[tuple[str, str]] = []
         roles = self._roles_of(self._text("角色", held), wrong)
+        employee_no = _employee_no(held[places["工号"]], wrong)
+        phone = _phone(held[places["手机号"]], wrong)
         row = RosterRow(
             row=number,
-            employee_no=_employee_no(held[places["工号"]], wrong),
-            name=_required("姓名", normal_name(text_of(held[places["姓名"]])), wrong),
-            phone=_phone(held[places["手机号"]], wrong),
-            unit=_required("单位", self._name("单位", held, wrong) or "", wrong),
+            employee_no=employee_no,
+            name=_person(normal_name(text_of(held[places["姓名"]])), wrong),
+            phone=phone,
+            unit=self._unit(held, wrong),
             section=self._name("股室", held, wrong),
             position=self._name("职务", held, wrong),
             roles=roles,
             wecom_userid=self._name("企业微信账号", held, wrong),
             takes_part=_takes_part(self._text("参赛", held), roles, wrong) if "参赛" in places else None,
-            password=_password(self._text("初始密码", held), wrong),
+            password=_password(self._text("初始密码", held), employee_no, phone, wrong),
         )
-        return (None if wrong else row), [RowProblem(number, column, detail) for column, detail in wrong]
+        if not wrong:
+            return row, []
+        unfit = frozenset(column for column, _ in wrong)
+        return row._replace(wrong=unfit), [RowProblem(number, column, detail) for column, detail in wrong]
 
     def _text(self, column: str, cells: Sequence[Cell]) -> str:
         place = self._places.get(column)
         return "" if place is None else text_of(cells[place])
+
+    def _unit(self, cells: Sequence[Cell], wrong: list[tuple[str, str]]) -> str:
+        unit = self._name("单位", cells, wrong)
+        if unit is None:
+            wrong.append(("单位", "请填写单位。"))
+        return unit or ""
 
     def _name(self, column: str, cells: Sequence[Cell], wrong: list[tuple[str, str]]) -> str | None:
         text = self._text(column, cells)
@@ -212,7 +223,7 @@ class _Reader:
             name = normal_name(text)
             if len(name) > NAME_LENGTH or has_control_signs(name):
                 wrong.append((column, _UNFIT))
-                return name
+                return ""
             self._names[text] = name
         return self._names[text] if text else None
 
@@ -231,11 +242,12 @@ class _Reader:
 _UNFIT = f"过长（最多{NAME_LENGTH}字）或含有看不见的控制字符，请重新填写。"
 
 
-def _required(column: str, name: str, wrong: list[tuple[str, str]]) -> str:
+def _person(name: str, wrong: list[tuple[str, str]]) -> str:
     if not name:
-        wrong.append((column, f"请填写{column}。"))
-    elif column == "姓名" and (len(name) > NAME_LENGTH or has_control_signs(name)):
-        wrong.append((column, _UNFIT))
+        wrong.append(("姓名", "请填写姓名。"))
+    elif len(name) > NAME_LENGTH or has_control_signs(name):
+        wrong.append(("姓名", _UNFIT))
+        return ""
     return name
 
 
@@ -249,6 +261,7 @@ def _employee_no(cell: Cell, wrong: list[tuple[str, str]]) -> str:
         wrong.append(("工号", "请填写工号。"))
     elif not is_employee_no(employee_no):
         wrong.append(("工号", f"只能由字母（含中文）、数字和连字符组成，不超过{EMPLOYEE_NO_LENGTH}位，请改正。"))
+        return ""
     return employee_no
 
 
@@ -260,6 +273,7 @@ def _phone(cell: Cell, wrong: list[tuple[str, str]]) -> str:
         return ""
     if not is_phone(phone):
         wrong.append(("手机号", "请填写以1开头的11位手机号。"))
+        return ""
     return phone
 
 
@@ -271,9 +285,10 @@ def _takes_part(text: str, roles: Sequence[str], wrong: list[tuple[str, str]]) -
     return _YES_NO.get(text, False)
 
 
-def _password(text: str, wrong: list[tuple[str, str]]) -> str | None:
-    if text and not MIN_PASSWORD <= len(text) <= MAX_PASSWORD:
-        wrong.append(("初始密码", f"应为{MIN_PASSWORD}至{MAX_PASSWORD}位；留空则由系统生成。"))
+def _password(text: str, employee_no: str, phone: str, wrong: list[tuple[str, str]]) -> str | None:
+    problem = password_problem(text, employee_no=employee_no, phone=phone) if text else None
+    if problem:
+        wrong.append(("初始密码", f"{problem}留空则由系统生成。"))
     return text or None
 
 
@@ -290,10 +305,10 @@ def duplicates(rows: Sequence[RosterRow]) -> list[RowProblem]:
     for row in rows:
         for column, value, seen in (("工号", row.employee_no, numbers), ("手机号", row.phone, phones)):
             earlier = seen.setdefault(value, row.row)
-            if earlier != row.row:
+            if value and earlier != row.row:
                 problems.append(RowProblem(row.row, column, f"与第{earlier}行的{column}重复，请核对后保留一个。"))
     for row in rows:
         other = numbers.get(row.phone, row.row)
-        if other != row.row:
+        if row.phone and other != row.row:
             problems.append(RowProblem(row.row, "手机号", f"与第{other}行的工号相同，登录时会混淆，请核对。"))
     return problems

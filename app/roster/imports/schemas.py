@@ -21,7 +21,7 @@ class MissingOfficer(BaseModel):
 
 
 class RosterReport(BaseModel):
-    """What an import did; counts are of officers."""
+    """What an import did; counts are of officers, and all but `rows` are 0 where rows were refused."""
 
     id: str | None = Field(description="null in a dry run and where rows were refused")
     dry_run: bool

@@ -12,12 +12,14 @@ from app.core.clock import local_day
 from app.core.errors import Invalid, NotFound
 from app.core.ids import new_id, parse_id
 from app.core.security import new_password
+from app.roster import access
 from app.roster.imports import queries, spreadsheet
 from app.roster.imports.changes import Importing, Report, changes_of, report_of
 from app.roster.imports.rules import read_roster
-from app.roster.models import Assignment, Officer, RosterImport, Unit, UnitKind
-from app.roster.rules import Stretch
+from app.roster.models import Assignment, Officer, Role, RosterImport, Unit, UnitKind
+from app.roster.rules import Stretch, refused_over
 from app.roster.service import lock_roster, own_unit
+from app.roster.sign_in.service import end_sign_ins
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -83,10 +85,9 @@ async def import_roster(
     """
     kind = spreadsheet.kind_of(file_name)
     file = await asyncio.to_thread(lambda: read_roster(spreadsheet.read_rows(content, kind)))
-    number = caller.employee_no if caller else None
     async with services.database.sessions() as session:
         at = now or await services.clock.now(session)
-        importing = Importing(number, local_day(at), create_units, new_id)
+        importing = await _importing(session, caller, at, create_units=create_units)
         # Never committed: closing the session takes the rehearsal back.
         roster, changes = await _rehearsed(session, await own(session, at), file, importing)
     if changes.problems or dry_run:
@@ -99,7 +100,7 @@ async def import_roster(
     async with services.database.sessions.begin() as session:
         at = now or await services.clock.now(session)
         await lock_roster(session)
-        importing = importing._replace(today=local_day(at))
+        importing = await _importing(session, caller, at, create_units=create_units)
         unit = await own(session, at)
         roster, changes = await _rehearsed(session, unit, file, importing)
         if changes.problems:
@@ -108,6 +109,15 @@ async def import_roster(
         report = report_of(file, roster, changes, dry_run=False, import_id=new_id())
         await _keep(session, report, changes, unit=unit, file_name=file_name, caller=caller, now=at)
     return report
+
+
+async def _importing(
+    session: AsyncSession, caller: Caller | None, now: dt.datetime, *, create_units: bool
+) -> Importing:
+    today = local_day(now)
+    if caller is None:
+        return Importing(None, None, today, create_units, new_id)
+    return Importing(caller.employee_no, await access.actor(session, caller, today), today, create_units, new_id)
 
 
 async def _rehearsed(
@@ -223,6 +233,20 @@ async def _change(session: AsyncSession, changed: Sequence[ChangedOfficer]) -> N
             for officer in officers
         ]
         await session.execute(update(Officer), values)
+    await _renew_promoted(session, changed)
+
+
+async def _renew_promoted(session: AsyncSession, changed: Sequence[ChangedOfficer]) -> None:
+    """Let new administrators sign in afresh: others may hold a link, a device or the initial password of theirs."""
+    promoted = [
+        change.before.id
+        for change in changed
+        if Role.ADMIN in change.after.roles and Role.ADMIN not in change.before.roles
+    ]
+    if promoted:
+        await end_sign_ins(session, promoted)
+        unsigned = Officer.id.in_(promoted) & Officer.first_signed_in_at.is_(None)
+        await session.execute(update(Officer).where(unsigned).values(password_hash=None))
 
 
 async def _keep(
@@ -300,14 +324,20 @@ async def hand_out_passwords(
 ) -> list[tuple[str, str, str, str]]:
     """Give those of an import who never signed in a new generated password; return (工号, 姓名, 单位, password).
 
-    Whoever has signed in, has a password of the file's, or has left the caller's subtree is left out.
-    Raises NotFound.
+    Whoever has signed in, has a password of the file's, has left the caller's subtree, or is not the caller's to
+    touch (管理员, for one who takes part) is left out. Raises NotFound.
     """
     held = await queries.import_for(session, caller, parse_id(import_id))
     if held is None:
         raise NotFound("没有找到这次导入。")
     await lock_roster(session)
-    officers = await queries.unsigned_of(session, caller, held.officer_ids, today=local_day(now))
+    today = local_day(now)
+    actor = await access.actor(session, caller, today)
+    officers = [
+        officer
+        for officer in await queries.unsigned_of(session, caller, held.officer_ids, today=today)
+        if not refused_over(actor, officer.roles, officer.unit_id, peers=True)
+    ]
     made = await asyncio.to_thread(lambda: [(password := new_password(), passwords.keyed(password)) for _ in officers])
     changed = await session.execute(
         _GIVE, {"ids": [officer.id for officer in officers], "hashes": [hashed for _, hashed in made]}

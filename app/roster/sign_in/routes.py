@@ -110,7 +110,13 @@ async def sign_in_by_link(
     return _session(issued, response, wired, cookie=body.cookie)
 
 
-@router.delete("/sessions/current", operation_id="sign_out", status_code=204, responses=problems(401))
+@router.delete(
+    "/sessions/current",
+    operation_id="sign_out",
+    status_code=204,
+    response_class=Response,
+    responses=problems(401),
+)
 async def sign_out(caller: AnySignedIn, response: Response, wired: Wired, callers: Callers) -> None:
     """Sign this device out; its token is dead on every process within a second."""
     async with wired.database.sessions.begin() as session:
@@ -145,7 +151,11 @@ async def change_me(body: Preferences, caller: SignedIn, wired: Wired) -> Me:
 
 
 @router.put(
-    "/me/password", operation_id="change_password", status_code=204, responses=problems(401, 409, 422, 429, 503)
+    "/me/password",
+    operation_id="change_password",
+    status_code=204,
+    response_class=Response,
+    responses=problems(401, 409, 422, 429, 503),
 )
 async def change_password(
     body: PasswordChange,

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.core.clock import at
 from app.core.errors import FieldProblem, Invalid, RateLimited, Unauthenticated
-from app.core.security import MAX_PASSWORD, MIN_PASSWORD
-from app.roster.rules import is_employee_no, normal_employee_no, normal_phone
+from app.roster.rules import is_employee_no, normal_employee_no, normal_phone, password_problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,16 +94,10 @@ def as_typed_from_paper(password: str) -> str:
 
 
 def check_new_password(new: str, *, current: str, employee_no: str, phone: str | None) -> None:
-    """Raise Invalid for a new password that is too short or long, the old one, or known to every colleague."""
-    detail = None
-    if len(new) < MIN_PASSWORD:
-        detail = f"新密码至少要{MIN_PASSWORD}位。"
-    elif len(new) > MAX_PASSWORD:
-        detail = f"新密码最多{MAX_PASSWORD}位。"
-    elif new == current:
-        detail = "新密码不能与当前密码相同。"
-    elif new.casefold() in {employee_no.casefold(), phone}:
-        detail = "新密码不能是工号或手机号。"
+    """Raise Invalid for a new password that is the old one, or that `password_problem` refuses."""
+    detail = password_problem(new, employee_no=employee_no, phone=phone)
+    if new == current:
+        detail = "新密码不能与当前密码相同，请换一个。"
     if detail:
         raise Invalid(detail, errors=[FieldProblem("/new_password", detail)])
 

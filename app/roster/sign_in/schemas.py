@@ -47,7 +47,9 @@ class PasswordChange(BaseModel):
     """A new password, with the one in force."""
 
     current_password: str = Field(max_length=_LONGEST)
-    new_password: str = Field(max_length=_LONGEST, description="8 to 128 signs; not the 工号, not the 手机号")
+    new_password: str = Field(
+        max_length=_LONGEST, description="8 to 128 signs; not the 工号, the 手机号, or easily guessed (12345678)"
+    )
 
 
 class Preferences(BaseModel):

@@ -24,7 +24,7 @@ from app.roster.sign_in import queries, rules
 if TYPE_CHECKING:
     import datetime as dt
     import uuid
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -282,14 +282,27 @@ async def change_password(session: AsyncSession, caller: Caller, account: Accoun
     )
     if changed.first() is None:
         return False
-    await _end_sign_ins(session, caller.officer_id, but=caller.token_hash)
+    await end_sign_ins(session, [caller.officer_id], but=caller.token_hash)
     return True
 
 
-async def _end_sign_ins(session: AsyncSession, officer_id: uuid.UUID, *, but: bytes | None = None) -> None:
-    ended = delete(SignInSession).where(SignInSession.officer_id == officer_id)
+async def end_sign_ins(session: AsyncSession, officer_ids: Sequence[uuid.UUID], *, but: bytes | None = None) -> None:
+    """End the sessions of these officers, `but` one, and their unused sign-in links."""
+    ended = delete(SignInSession).where(SignInSession.officer_id.in_(officer_ids))
     await session.execute(ended.where(SignInSession.token_hash != but) if but else ended)
-    await session.execute(delete(SignInLink).where(SignInLink.officer_id == officer_id, SignInLink.used_at.is_(None)))
+    await session.execute(
+        delete(SignInLink).where(SignInLink.officer_id.in_(officer_ids), SignInLink.used_at.is_(None))
+    )
+
+
+async def renew_password(
+    session: AsyncSession, officer_id: uuid.UUID, new_hash: str, *, must_change_password: bool
+) -> None:
+    """Set an officer's password by another's hand; end all sign-ins, lift the lock-out."""
+    values = {"password_hash": new_hash, "must_change_password": must_change_password}
+    await session.execute(update(Officer).where(Officer.id == officer_id).values(values))
+    await end_sign_ins(session, [officer_id])
+    await session.execute(delete(SignInFailures).where(SignInFailures.key.startswith(f"account:{officer_id}:")))
 
 
 async def set_text_size(session: AsyncSession, caller: Caller, text_size: str) -> None:
@@ -306,7 +319,9 @@ async def _resettable(session: AsyncSession, caller: Caller, officer_id: str, da
     officer, unit = await access.officer_below(session, caller, officer_id, day)
     if officer.id == caller.officer_id:
         raise Forbidden("修改自己的密码请用“修改密码”。")
-    access.require_over(caller, officer, unit)
+    # An import may be making the officer an administrator: judge the roles behind it, and let it end this secret.
+    await session.refresh(officer, with_for_update={"key_share": True})
+    await access.require_over(session, caller, officer, unit, day=day)
     return officer
 
 
@@ -318,11 +333,7 @@ async def reset_password(
     Raises Forbidden, NotFound.
     """
     officer = await _resettable(session, caller, officer_id, local_day(now))
-    await session.execute(
-        update(Officer).where(Officer.id == officer.id).values(password_hash=new_hash, must_change_password=True)
-    )
-    await _end_sign_ins(session, officer.id)
-    await session.execute(delete(SignInFailures).where(SignInFailures.key.startswith(f"account:{officer.id}:")))
+    await renew_password(session, officer.id, new_hash, must_change_password=True)
     await audit.append(
         session,
         now=now,
