@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import unicodedata
 from collections import Counter, defaultdict
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from app.bank.entries import IN_USE, STATES, Basis, Entry, Problem
 from app.contests.rules import KINDS
+from app.core.wording import near
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -121,9 +121,8 @@ def _repeated_codes(questions: Sequence[Located]) -> Iterator[Problem]:
 def _unregistered(question: Located, register: Register) -> Iterator[Problem]:
     for basis in question.entry.basis:
         if basis.instrument and basis.instrument not in register.instruments:
-            near = difflib.get_close_matches(basis.instrument, register.instruments, n=1, cutoff=0)
-            hint = f"最接近的是《{near[0]}》，" if near else ""
-            yield question.problem("basis", f"《{basis.instrument}》没有登记，{hint}请改正或先登记该文书。")
+            hint = near(basis.instrument, register.instruments, quoted="《{}》")
+            yield question.problem("basis", f"《{basis.instrument}》没有登记{hint}，请改正或先登记该文书。")
 
 
 def _facts(question: Located, register: Register, facts: Mapping[str, Fact]) -> Iterator[Problem]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from app.contests.rules import KINDS
+from app.core.wording import near
 
 if TYPE_CHECKING:
     import uuid
@@ -129,8 +129,7 @@ def parse_entry(values: Mapping[str, Any]) -> tuple[Entry, list[tuple[str, str]]
     fields = _Fields(values)
     for name in values:
         if name not in _FIELDS:
-            near = difflib.get_close_matches(str(name), _FIELDS, n=1, cutoff=0)
-            fields.wrong(str(name), f"没有这个字段，最接近的是 {near[0]}，请改正或删除。")
+            fields.wrong(str(name), f"没有这个字段{near(str(name), _FIELDS)}，请改正或删除。")
     entry = Entry(
         code=_code(fields),
         kind=fields.among("kind", KINDS),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import yaml
 
 from app.bank.checking import Fact, InstrumentEntry, Located, Register
 from app.bank.entries import Problem, parse_entry
+from app.core.wording import near
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -92,7 +92,7 @@ def _items(reading: Reading, file: str, content: bytes) -> Iterator[Raw]:
             yield from _item(reading, file, node, loader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
-        reading.wrong(file, line, f"不是有效的 YAML（{error.problem}），请检查缩进、引号和冒号。")
+        reading.wrong(file, line, "不是有效的 YAML，请检查这一处前后的缩进、引号和冒号。")
     except (yaml.YAMLError, ValueError):
         reading.wrong(file, None, "文件无法读取，请另存为 UTF-8 编码，并检查其中的日期和数字。")
 
@@ -157,8 +157,7 @@ def _read_instruments(reading: Reading, path: Path) -> dict[str, InstrumentEntry
 def _instrument_problems(values: Mapping[str, Any]) -> Iterator[str]:
     for name in values:
         if name not in _INSTRUMENT_FIELDS:
-            near = difflib.get_close_matches(name, _INSTRUMENT_FIELDS, n=1, cutoff=0)
-            yield f"没有字段 {name}，最接近的是 {near[0]}，请改正或删除。"
+            yield f"没有字段 {name}{near(name, _INSTRUMENT_FIELDS)}，请改正或删除。"
     for name in _INSTRUMENT_FIELDS:
         value = values.get(name)
         if value is None and name in _MAY_BE_EMPTY:

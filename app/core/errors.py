@@ -13,17 +13,21 @@ from typing import Any, ClassVar, NamedTuple
 
 
 class FieldProblem(NamedTuple):
-    """One thing wrong with one member of the request: JSON pointer and what to do about it."""
+    """One thing wrong with one member of the request: where (see `core.docs.FieldError`) and what to do about it."""
 
     pointer: str
     detail: str
 
 
 class LianbingError(Exception):
-    """Base of every error that a client is told about; concrete kinds set code and title."""
+    """Base of every error that a client is told about; concrete kinds set code and title.
+
+    `advice` is a kind's detail where nothing better is known; an error with a title of its own is told by that.
+    """
 
     code: ClassVar[str] = "error"
     title: ClassVar[str] = "出错了"
+    advice: ClassVar[str] = "出错了，请稍后重试。"
     retry_after: int | None = None
 
     def __init__(self, detail: str = "", *, errors: list[FieldProblem] | None = None, **facts: Any) -> None:
@@ -38,6 +42,7 @@ class Malformed(LianbingError):
 
     code = "malformed"
     title = "请求格式有误"
+    advice = "请求格式有误，请对照接口文档检查后重试。"
 
 
 class Unauthenticated(LianbingError):
@@ -45,6 +50,7 @@ class Unauthenticated(LianbingError):
 
     code = "unauthenticated"
     title = "请先登录"
+    advice = "请先登录。"
 
 
 class Forbidden(LianbingError):
@@ -52,6 +58,7 @@ class Forbidden(LianbingError):
 
     code = "forbidden"
     title = "没有权限进行此操作"
+    advice = "您没有权限进行此操作；如确有需要，请联系本单位管理员。"
 
 
 class NotFound(LianbingError):
@@ -59,6 +66,7 @@ class NotFound(LianbingError):
 
     code = "not-found"
     title = "没有找到"
+    advice = "没有找到，请核对地址和编号后重试。"
 
 
 class Conflict(LianbingError):
@@ -66,6 +74,7 @@ class Conflict(LianbingError):
 
     code = "conflict"
     title = "与当前状态冲突"
+    advice = "与当前状态冲突，请刷新后重试。"
 
 
 class TooLarge(LianbingError):
@@ -73,6 +82,7 @@ class TooLarge(LianbingError):
 
     code = "too-large"
     title = "提交的内容过大"
+    advice = "提交的内容过大，请删减或分几次提交。"
 
 
 class UnsupportedMedia(LianbingError):
@@ -80,6 +90,7 @@ class UnsupportedMedia(LianbingError):
 
     code = "unsupported-media-type"
     title = "不支持的文件或内容类型"
+    advice = "不支持的文件或内容类型，请换成接口文档列出的类型后重试。"
 
 
 class Invalid(LianbingError):
@@ -87,6 +98,7 @@ class Invalid(LianbingError):
 
     code = "validation"
     title = "提交的内容有误"
+    advice = "提交的内容有误，请改正后重试。"
 
 
 class RateLimited(LianbingError):
@@ -94,6 +106,7 @@ class RateLimited(LianbingError):
 
     code = "rate-limited"
     title = "操作过于频繁，请稍后再试"
+    advice = "操作过于频繁，请稍后再试。"
     retry_after = 30
 
 
@@ -102,4 +115,5 @@ class Busy(LianbingError):
 
     code = "busy"
     title = "系统繁忙，请稍后重试"
+    advice = "系统繁忙，请稍后重试。"
     retry_after = 2

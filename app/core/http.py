@@ -17,7 +17,6 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
-from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -60,9 +59,13 @@ _INTEGER = 1 << 31
 POLLED = {"Cache-Control": "private, no-cache"}
 
 
+def _kind_of(error: type[errors.LianbingError]) -> type[errors.LianbingError]:
+    return next(kind for kind in error.__mro__ if kind in STATUS)
+
+
 def status_of(error: type[errors.LianbingError]) -> int:
     """Return the HTTP status of an error class: that of its kind."""
-    return next(STATUS[kind] for kind in error.__mro__ if kind in STATUS)
+    return STATUS[_kind_of(error)]
 
 
 def _plain(value: Any) -> Any:
@@ -82,13 +85,18 @@ def problem_body(error: errors.LianbingError) -> dict[str, Any]:
         "type": f"urn:lianbing:problem:{error.code}",
         "title": error.title,
         "status": status_of(type(error)),
-        "detail": error.detail or error.title,
+        "detail": error.detail or _unsaid(type(error)),
         "code": error.code,
         **error.facts,
     }
     if error.errors:
         body["errors"] = [{"pointer": p.pointer, "detail": p.detail} for p in error.errors]
     return body
+
+
+def _unsaid(error: type[errors.LianbingError]) -> str:
+    kind = _kind_of(error)
+    return kind.advice if error.title == kind.title else f"{error.title}。"
 
 
 def problem(error: errors.LianbingError) -> Response:
@@ -100,21 +108,8 @@ def problem(error: errors.LianbingError) -> Response:
     return Response(dumps(problem_body(error)), status, headers, "application/problem+json")
 
 
-class Problem(BaseModel):
-    """An RFC 9457 problem: every error has this form; facts stand as further members."""
-
-    model_config = ConfigDict(extra="allow")
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    errors: list[dict[str, str]] | None = None
-
-
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return OpenAPI `responses` for these statuses, each a Problem."""
+    """Return OpenAPI `responses` for these statuses, each a `Problem` of `core.docs`."""
     return {
         status: {"description": _KINDS[status].title, "content": {"application/problem+json": _PROBLEM_SCHEMA}}
         for status in statuses
@@ -141,26 +136,25 @@ def install_errors(app: FastAPI) -> None:
             return problem(_KINDS[error.status_code]())
         if error.status_code == 405:  # noqa: PLR2004
             return _method_not_allowed(request)
-        body = {
-            "type": "about:blank",
-            "title": str(error.detail),
-            "status": error.status_code,
-            "detail": str(error.detail),
-            "code": "http-error",
-        }
-        return Response(dumps(body), error.status_code, error.headers, "application/problem+json")
+        detail = f"请求无法处理（HTTP {error.status_code}），请对照接口文档检查后重试。"
+        return _other(error.status_code, "http-error", "请求无法处理", detail, headers=error.headers)
 
     async def database(_request: Request, error: Exception) -> Response:
-        if isinstance(error, DBAPIError) and not error.connection_invalidated:
-            raise error
-        log.warning("the database is away or overloaded", error=repr(error))
-        return problem(errors.Busy("与数据库的连接中断或繁忙，操作可能没有完成，请稍后核对并重试。"))
+        return problem(database_away(error))
 
     app.add_exception_handler(errors.LianbingError, known)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, plain)
     app.add_exception_handler(DBAPIError, database)
     app.add_exception_handler(PoolTimeout, database)
+
+
+def database_away(error: Exception) -> errors.Busy:
+    """Return what a client is told when the database is away or overloaded; any other error of it is raised again."""
+    if isinstance(error, DBAPIError) and not error.connection_invalidated:
+        raise error
+    log.warning("the database is away or overloaded", error=repr(error))
+    return errors.Busy("与数据库的连接中断或繁忙，操作可能没有完成，请稍后核对并重试。")
 
 
 def _method_not_allowed(request: Request) -> Response:
@@ -171,26 +165,31 @@ def _method_not_allowed(request: Request) -> Response:
         for method, scope in scopes.items()
         if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
     ]
-    body = {
-        "type": "urn:lianbing:problem:method-not-allowed",
-        "title": "请求方法不受支持",
-        "status": 405,
-        "detail": f"这个地址只接受 {'、'.join(allowed)}。",
-        "code": "method-not-allowed",
-    }
-    return Response(dumps(body), 405, {"Allow": ", ".join(allowed)}, "application/problem+json")
+    detail = f"这个地址只接受 {'、'.join(allowed)}。"
+    return _other(405, "method-not-allowed", "请求方法不受支持", detail, headers={"Allow": ", ".join(allowed)})
+
+
+def _other(
+    status: int, code: str, title: str, detail: str, *, headers: Mapping[str, str] | None = None, **facts: str
+) -> Response:
+    """Return the problem of something that is no LianbingError."""
+    kind = f"urn:lianbing:problem:{code}"
+    body = {"type": kind, "title": title, "status": status, "detail": detail, "code": code, **facts}
+    return Response(dumps(body), status, headers, "application/problem+json")
 
 
 def _validation(error: RequestValidationError) -> errors.LianbingError:
     found = error.errors()
     if any(item["type"] == "json_invalid" for item in found):
-        return errors.Malformed("请求体不是有效的 JSON。")
+        return errors.Malformed("请求体不是有效的 JSON，请检查引号、逗号和括号。")
     problems = []
     for item in found:
         where, *path = item["loc"]
+        if where != "body":
+            path = [where, *path]
         steps = (str(part).replace("~", "~0").replace("/", "~1") for part in path)
         pointer = "".join(f"/{step}" for step in steps).encode(errors="replace").decode()
-        problems.append(errors.FieldProblem(pointer if where == "body" else f"{where}{pointer}", explain(item)))
+        problems.append(errors.FieldProblem(pointer, explain(item)))
     return errors.Invalid("提交的内容有误，请按所列各项改正后重试。", errors=problems)
 
 
@@ -355,15 +354,8 @@ def _head(scope: Scope) -> tuple[str, int | None]:
 
 
 def _internal(request_id: str) -> Response:
-    body = {
-        "type": "about:blank",
-        "title": "系统内部错误",
-        "status": 500,
-        "detail": "系统内部错误，请稍后重试；如再次出现，请把请求编号告诉管理员。",
-        "code": "internal",
-        "request_id": request_id,
-    }
-    return Response(dumps(body), 500, media_type="application/problem+json")
+    detail = "系统内部错误，请稍后重试；如再次出现，请把请求编号告诉管理员。"
+    return _other(500, "internal", "系统内部错误", detail, request_id=request_id)
 
 
 def _record(scope: Scope, path: str, status: int, seconds: float, request_id: str) -> None:

@@ -1,11 +1,13 @@
-"""Chinese words for what is wrong with one member of a request, from the kind of pydantic's error."""
+"""Chinese words for what is wrong with one member of a request or file."""
 
 from __future__ import annotations
 
+import difflib
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _WHOLE = "应当是整数，请改正。"
 _NUMBER = "应当是数字，请改正。"
@@ -47,16 +49,26 @@ _WORDS = {
     "uuid_parsing": "不是有效的编号，请改正。",
     "uuid_type": "不是有效的编号，请改正。",
 }
+_NEAR = 0.6  # difflib's ratio from which on two names look like one mistyped
 _BY_PREFIX = {"datetime_": _INSTANT, "timezone_": _INSTANT, "date_": _DAY}
 
 
 def explain(problem: Mapping[str, Any]) -> str:
-    """Return in Chinese what one of pydantic's errors says and what to do; a rule's own sentence stays as it is."""
+    """Return in Chinese what one of pydantic's errors says and what to do; a rule's own words stay as they are."""
     kind: str = problem["type"]
-    facts = {name: str(value).replace(" or ", "、") for name, value in problem.get("ctx", {}).items()}
+    facts = {name: str(value) for name, value in problem.get("ctx", {}).items()}
     if kind == "value_error":
-        return facts["error"]
+        said = facts["error"]
+        return said if said.endswith("。") else f"{said}，请改正。"
+    if "expected" in facts:  # 'a', 'b' or 'c'
+        facts["expected"] = "、".join(part.strip("'") for part in re.split(", | or ", facts["expected"]))
     words = _WORDS.get(kind)
     if words is None:
         words = next((said for prefix, said in _BY_PREFIX.items() if kind.startswith(prefix)), "填写有误，请改正。")
     return words.format(**facts)
+
+
+def near(name: str, known: Iterable[str], *, quoted: str = " {}") -> str:
+    """Return the hint 「，最接近的是 …」 for the known name that `name` seems to mistype, or nothing."""
+    found = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR)
+    return f"，最接近的是{quoted.format(found[0])}" if found else ""

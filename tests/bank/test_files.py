@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 
 import pytest
 
@@ -44,6 +45,7 @@ def test_what_is_no_list_of_questions_is_told_with_its_line(content, row, said):
     reading = reading_of(content)
     assert not any(question.whole for question in reading.questions)
     assert any(problem.row == row and said in problem.detail for problem in reading.problems)
+    assert not any(re.search("[a-z]+ [a-z]+", problem.detail) for problem in reading.problems)  # no parser's English
 
 
 @pytest.mark.parametrize("added", ["  stem: 又一个题干\n", "  basis: []\n"])
@@ -85,6 +87,7 @@ def test_a_right_register_is_read(tmp_path):
     ("changes", "said"),
     [
         ({"issued_by": "国务院"}, "没有字段 issued_by，最接近的是 issuer"),
+        ({"zzz": "国务院"}, "没有字段 zzz，请改正或删除。"),
         ({"issuer": None}, "issuer 应当是文字"),
         ({"issuer": ""}, "issuer 应当是文字"),
         ({"in_force_from": "2021年"}, "in_force_from 应当是日期"),

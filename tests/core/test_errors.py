@@ -14,7 +14,11 @@ class Closed(Conflict):
 
 
 def test_an_error_without_a_detail_says_its_title() -> None:
-    assert (str(Closed()), problem_body(Closed())["detail"]) == ("已经截止", "已经截止")
+    assert (str(Closed()), problem_body(Closed())["detail"]) == ("已经截止", "已经截止。")
+
+
+def test_a_kind_without_a_detail_says_what_to_do() -> None:
+    assert problem_body(Conflict())["detail"] == "与当前状态冲突，请刷新后重试。"
 
 
 def test_an_error_carries_its_facts() -> None:

@@ -91,7 +91,7 @@ def test_what_kubernetes_injects_is_tolerated(name: str) -> None:
         ("DRAIN_SECONDS", "601", "不能大于600"),
         ("DRAIN_SECONDS", "nan", "请改正"),
         ("SCHEDULER", "perhaps", "true 或 false"),
-        ("LOG_LEVEL", "noise", "'warning'"),
+        ("LOG_LEVEL", "noise", "、warning、"),
         ("SECRET_KEY", "tooshort", "至少要有32个字"),
         ("TRUSTED_PROXIES", "10.0.0.0/8, proxy", "「proxy」不是 IP 地址或网段"),
         ("DATABASE_URL", "mysql://lb:pw@db/x", "postgresql://"),
