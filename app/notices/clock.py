@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -16,7 +16,7 @@ from app.core.clock import ZONE
 from app.notices.service import tick
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 
     from fastapi import FastAPI
 
@@ -27,13 +27,27 @@ log = structlog.get_logger(__name__)
 SLOT_HOURS = CronTrigger(hour="8,12,18,22", minute=0, second=10, timezone=ZONE)
 """The four slots, ten seconds on; the trigger needs the zone itself, the scheduler's does not reach it."""
 
+
+class Round(Protocol):
+    """Work of another package that is done again and again, by any process; it asks `stopping` before each beginning."""
+
+    __name__: str
+
+    def __call__(self, services: Services, *, stopping: Callable[[], bool]) -> Coroutine[Any, Any, object]:
+        """Do one round."""
+        ...  # pragma: no cover
+
+
 _EVERY = IntervalTrigger(seconds=30, timezone=ZONE)
 _MISFIRE_GRACE = 3600  # seconds; however late, a call is welcome: the rows know what is due
 
 
 @asynccontextmanager
-async def clockwork(app: FastAPI, services: Services) -> AsyncIterator[None]:  # noqa: ARG001 - the lifespan's form
-    """Run the notice clock of this process while the application serves; what is in flight is awaited at the end."""
+async def clockwork(app: FastAPI, services: Services, *also: Round) -> AsyncIterator[None]:  # noqa: ARG001 - the lifespan's form
+    """Run the clock of this process while the application serves: the notices' round, then `also` those of others.
+
+    What is in flight is awaited at the end.
+    """
     if not services.settings.scheduler:
         yield
         return
@@ -43,7 +57,7 @@ async def clockwork(app: FastAPI, services: Services) -> AsyncIterator[None]:  #
         scheduler.add_job(
             _ring, trigger, args=[wake], max_instances=1, coalesce=True, misfire_grace_time=_MISFIRE_GRACE
         )
-    rounds = asyncio.create_task(_rounds(services, wake, stop))
+    rounds = asyncio.create_task(_rounds(services, also, wake, stop))
     wake.set()  # what came due while no process ran
     scheduler.start()
     try:
@@ -59,7 +73,9 @@ async def _ring(wake: asyncio.Event) -> None:
     wake.set()
 
 
-async def _rounds(services: Services, wake: asyncio.Event, stop: asyncio.Event) -> None:
+async def _rounds(
+    services: Services, also: Sequence[Round], wake: asyncio.Event, stop: asyncio.Event
+) -> None:
     while True:
         await wake.wait()
         wake.clear()
@@ -70,3 +86,8 @@ async def _rounds(services: Services, wake: asyncio.Event, stop: asyncio.Event) 
         except Exception:  # the database may be away; the next ring tries again
             log.exception("round of notices failed")
             metrics.TICKS.labels("failed").inc()
+        for work in also:
+            try:
+                await work(services, stopping=stop.is_set)
+            except Exception:  # as above, and no round keeps another from its turn
+                log.exception("round failed", round=work.__name__)

@@ -83,6 +83,18 @@ async def notice_seen_by(session: AsyncSession, caller: Caller, notice_id: str) 
     return Addressed(*row)
 
 
+async def notice_at(
+    session: AsyncSession, contest_id: uuid.UUID, audience_id: uuid.UUID, slot_at: dt.datetime
+) -> Notice | None:
+    """Return the notice of a slot to a unit, None where it was not made (yet); the unit has come through `access`."""
+    found: Notice | None = await session.scalar(
+        select(Notice).where(
+            Notice.contest_id == contest_id, Notice.audience_id == audience_id, Notice.slot_at == slot_at
+        )
+    )
+    return found
+
+
 async def deliveries_of(session: AsyncSession, notice_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[Sent]]:
     """Return the deliveries of these notices, by notice, channel by channel, parts in order."""
     ids = list(notice_ids)

@@ -35,10 +35,11 @@ from app.notices.schemas import (
     TestOut,
     channel_view,
     delivery_view,
+    frozen_view,
     notice_view,
     preview_view,
 )
-from app.quiz.rules import NoContest
+from app.papers.rules import NoContest
 from app.roster.access import Caller, require, unit_below
 from app.roster.models import Role, Unit, UnitKind
 from app.roster.signed_in import SignedIn
@@ -160,7 +161,7 @@ async def get_notice(request: Request, notice_id: str, caller: Reader, wired: Wi
     responses=problems(401, 403, 404, 409, 422),
 )
 async def preview_notice(body: PreviewRequest, caller: Reader, wired: Wired) -> Response:
-    """Return what a slot would say with the figures of now; nothing is written or sent."""
+    """Return what a slot said (`frozen`), or would say with the figures of now; nothing is written or sent."""
     slot = slot_on(body.day, body.slot)
     async with wired.database.reads() as session:
         now = await wired.clock.now(session)
@@ -168,6 +169,9 @@ async def preview_notice(body: PreviewRequest, caller: Reader, wired: Wired) -> 
         running = await contest_of_unit(session, unit.path, slot.day)
         if running is None:
             raise NoContest(f"{slot.day}没有覆盖该单位的竞赛，该时段没有通报。")
+        if notice := await queries.notice_at(session, running.contest.id, unit.id, slot.at):
+            sent = await queries.deliveries_of(session, [notice.id])
+            return _json(frozen_view(notice, unit, sent[notice.id]))
         drafted = await preview(session, running.contest, unit, slot, now=now)
     return _json(preview_view(slot, drafted))
 

@@ -179,6 +179,30 @@ UNDER_WAY = frozenset({State.PENDING, State.RETRY, State.CLAIMED, State.POSTING}
 RECORDED_FROM = frozenset({State.POSTING, State.UNCERTAIN})
 """A known outcome is recorded over `uncertain` too, where the lease ran out while its holder was still posting."""
 
+
+class NoticeState(StrEnum):
+    """Where a notice stands: why it has no text, or what became of its deliveries together."""
+
+    PLANNED = "planned"
+    SENT = "sent"
+    ATTENTION = "attention"
+    SKIPPED = "skipped"
+    SUPERSEDED = "superseded"
+
+
+def notice_state(stored: str, deliveries: Collection[str]) -> NoticeState:
+    """Return a notice's state from the one stored and those of its deliveries.
+
+    `sent`: every one is; `planned`: the machine is still at it; `attention`: at least one is left to a person, or
+    was not sent in time.
+    """
+    if stored != NoticeState.PLANNED:
+        return NoticeState(stored)
+    if any(state != State.SENT and state not in UNDER_WAY for state in deliveries):
+        return NoticeState.ATTENTION
+    return NoticeState.SENT if deliveries and all(state == State.SENT for state in deliveries) else NoticeState.PLANNED
+
+
 LEASE = dt.timedelta(seconds=60)
 POST_LIMIT = 20.0
 """Seconds for one POST from its first byte to its last: shorter than the lease, which is renewed just before."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from app.contests.schemas import Line
 from app.notices.channels import manual
 from app.notices.channels.targets import host_of
-from app.notices.rules import Slot, State
+from app.notices.rules import NoticeState, Reason, Slot, State, notice_state
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +25,23 @@ SlotName = Literal["08:00", "12:00", "18:00", "22:00"]
 Kind = Literal["wecom_robot", "manual"]
 Secret = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000, pattern=r"^[\x21-\x7e]+$")
+]
+
+
+Stands = Annotated[
+    NoticeState,
+    Field(
+        description="planned：已生成，等待或正在发送；sent：各条消息均已送达（含人工确认、转发）；"
+        "attention：至少一条要由人处理（uncertain、dead、to_forward）或超过时限未发（expired），见 deliveries；"
+        "skipped：本时段不发，superseded：已过时限、由后一时段覆盖，二者的原因见 reason"
+    ),
+]
+Why = Annotated[
+    Reason | None,
+    Field(
+        description="不发的原因。contest-paused：竞赛暂停；day-not-open：当日尚未开放；nobody-expected：无应参赛人员；"
+        "already-thanked：此前已通报全员完成；missed：已过时限"
+    ),
 ]
 
 
@@ -69,15 +86,15 @@ class DeliveryOut(BaseModel):
 
 
 class NoticeOut(BaseModel):
-    """一份通报；reason 说明未发送的原因."""
+    """一份通报；文字和数据在生成时固定，state 随各条消息的投递而变."""
 
     id: str
     contest_id: str
     slot_at: dt.datetime
     day: dt.date = Field(description="所通报的竞赛日")
     audience: Audience
-    state: Literal["planned", "skipped", "superseded"]
-    reason: str | None
+    state: Stands
+    reason: Why
     late: bool
     title: str | None
     body: str | None
@@ -114,13 +131,15 @@ class PreviewRequest(_Body):
 
 
 class PreviewOut(BaseModel):
-    """按当前数据生成的通报，不发送."""
+    """该时段的通报：已生成的照原样给出（frozen），尚未生成的按当前数据试写，不发送."""
 
+    frozen: bool = Field(description="true：该时段的通报已经生成，文字和数据已固定，以下即其原文；false：试写")
+    notice_id: str | None = Field(description="已生成的通报的编号，可用 GET /notices/{id} 查看投递情况；试写为 null")
     slot_at: dt.datetime
     day: dt.date
     audience: Audience
-    state: Literal["planned", "skipped"]
-    reason: str | None
+    state: Stands
+    reason: Why
     late: bool
     title: str | None
     body: str | None
@@ -216,17 +235,28 @@ def notice_view(notice: Notice, audience: Unit, deliveries: Sequence[Sent]) -> d
     return {
         "id": str(notice.id),
         "contest_id": str(notice.contest_id),
+        **_frozen(notice, audience, deliveries),
+        "deliveries": [delivery_view(sent) for sent in deliveries],
+    }
+
+
+def frozen_view(notice: Notice, audience: Unit, deliveries: Sequence[Sent]) -> dict[str, Any]:
+    """Return the preview of a slot whose notice is there: that notice as it was written."""
+    return {"frozen": True, "notice_id": str(notice.id), **_frozen(notice, audience, deliveries)}
+
+
+def _frozen(notice: Notice, audience: Unit, deliveries: Sequence[Sent]) -> dict[str, Any]:
+    return {
         "slot_at": notice.slot_at,
         "day": notice.day,
         "audience": audience_view(notice.audience_kind, audience),
-        "state": notice.state,
+        "state": notice_state(notice.state, [sent.delivery.state for sent in deliveries]),
         "reason": notice.reason,
         "late": notice.late,
         "title": notice.title,
         "body": notice.body,
         "stats": notice.stats,
         "cutoff_at": notice.cutoff_at,
-        "deliveries": [delivery_view(sent) for sent in deliveries],
     }
 
 
@@ -234,6 +264,8 @@ def preview_view(slot: Slot, preview: Preview) -> dict[str, Any]:
     """Return what a slot would say."""
     draft = preview.draft
     return {
+        "frozen": False,
+        "notice_id": None,
         "slot_at": slot.at,
         "day": slot.day,
         "audience": audience_view(draft.audience_kind, draft.audience),

@@ -30,6 +30,9 @@ _BOM = "\ufeff"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _PERCENT = "0.0%"
 _POINTS = "0.00"
+_DECIMALS = {_PERCENT: 4, _POINTS: 2}
+_LATIN = 0xFF
+_NARROWEST, _WIDEST = 6, 40  # characters of a column; a Chinese one takes the room of two
 
 _RANKING: tuple[tuple[str, str, str | None], ...] = (
     ("rank", "名次", None),
@@ -91,7 +94,7 @@ async def _file(request: Request, etag: str, name: str, make: Callable[[], bytes
 
 def ranking_xlsx(ranking: Ranking) -> bytes:
     """Return the ranking as a workbook: one row a unit, then scope, days and the instant of the figures."""
-    rows = [[_cell(row, name) for name, _, _ in _RANKING] for row in ranking.rows]
+    rows = [[_cell(row, name, form) for name, _, form in _RANKING] for row in ranking.rows]
     notes = [
         f"范围：{ranking.scope.name}",
         f"日期：{ranking.span.first}至{ranking.span.last}",
@@ -101,12 +104,12 @@ def ranking_xlsx(ranking: Ranking) -> bytes:
 
 
 def ranking_csv(ranking: Ranking) -> bytes:
-    """Return the ranking as UTF-8 CSV with a byte order mark; rates are unrounded fractions of 1."""
+    """Return the ranking as UTF-8 CSV with a byte order mark; rates are fractions of 1 with four decimals."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([title for _, title, _ in _RANKING])
     for row in ranking.rows:
-        values = [_cell(row, name) for name, _, _ in _RANKING]
+        values = [_cell(row, name, form) for name, _, form in _RANKING]
         writer.writerow([inert(value) if isinstance(value, str) else value for value in values])
     return (_BOM + text.getvalue()).encode()
 
@@ -125,8 +128,9 @@ def _as_of(instant: dt.datetime) -> str:
     return f"统计截至：{local(instant):%Y-%m-%d %H:%M:%S}"
 
 
-def _cell(row: dict[str, Any], name: str) -> Any:
-    return row["unit"]["name"] if name == "unit" else row[name]
+def _cell(row: dict[str, Any], name: str, form: str | None) -> Any:
+    value = row["unit"]["name"] if name == "unit" else row[name]
+    return value if form is None or value is None else round(value, _DECIMALS[form])
 
 
 def _officer(item: dict[str, Any]) -> list[Any]:
@@ -161,8 +165,9 @@ def _workbook(
         formats = [book.add_format({"num_format": form}) if form else None for form in forms or [None] * len(titles)]
         sheet = book.add_worksheet(name)
         sheet.freeze_panes(1, 0)
-        sheet.set_column(0, len(titles) - 1, 13)
         for column, title in enumerate(titles):
+            longest = max(_width(title), *(_width(row[column]) for row in rows), _NARROWEST)
+            sheet.set_column(column, column, min(longest, _WIDEST) + 2)
             sheet.write_string(0, column, title, bold)
         for line, row in enumerate(rows, start=1):
             for column, value in enumerate(row):
@@ -173,3 +178,8 @@ def _workbook(
         for line, note in enumerate(notes, start=len(rows) + 2):
             sheet.write_string(line, 0, note)
     return file.getvalue()
+
+
+def _width(value: Any) -> int:
+    # A number is as wide as its title at most.
+    return sum(2 if ord(character) > _LATIN else 1 for character in value) if isinstance(value, str) else 0

@@ -54,21 +54,25 @@ async def figures_as_of(
     They come from the answers given and the papers opened before `cutoff`, never from counters; `rules_day` are the
     rules in force on the day. Units without an enrolled officer are absent.
     """
-    answered = func.count(Answer.paper_id)
-    finished = answered >= func.cardinality(Paper.revision_ids)
+    is_quiz, is_match = Paper.kind == "quiz", Paper.kind == "match"
+    answered = func.count(Answer.paper_id).filter(is_quiz)
+    questions = func.max(func.cardinality(Paper.revision_ids)).filter(is_quiz)
+    finished = func.coalesce(answered >= questions, false())
+    # A seat counts from its first answer, the first so many of a day.
+    seats = func.count(Paper.id.distinct()).filter(is_match, Answer.paper_id.is_not(None))
+    counted = func.least(seats, rules_day.matches.counted_per_day)
     state = (
         select(
             Paper.officer_id,
-            (answered > 0).label("participated"),
+            ((answered > 0) | (counted > 0)).label("participated"),
             finished.label("quiz_finished"),
-            # Every paper is a quiz: where the rules ask for matches, nobody has played one.
-            (false() if rules_day.matches.required_per_day else finished).label("done"),
+            (finished & (counted >= rules_day.matches.required_per_day)).label("done"),
             answered.label("answered"),
-            answered.filter(Answer.correct).label("correct"),
+            func.count(Answer.paper_id).filter(is_quiz, Answer.correct).label("correct"),
         )
         .outerjoin(Answer, and_(Answer.paper_id == Paper.id, Answer.answered_at < cutoff))
-        .where(Paper.contest_id == contest.id, Paper.day == day, Paper.kind == "quiz", Paper.opened_at < cutoff)
-        .group_by(Paper.id)
+        .where(Paper.contest_id == contest.id, Paper.day == day, Paper.opened_at < cutoff)
+        .group_by(Paper.officer_id)
         .subquery("state")
     )
     return await _by_unit(session, contest, day, state)
@@ -234,7 +238,7 @@ async def officers_of(
 
 
 class Totals(NamedTuple):
-    """What one officer did over days: days done, points, questions answered and right."""
+    """What one officer did over days: days done, points (of quizzes and counted matches), quiz questions answered and right."""
 
     days_done: int
     points: int
@@ -244,16 +248,22 @@ class Totals(NamedTuple):
 
 _TOTALS = (
     func.count().filter(_DONE).label("days_done"),
-    func.coalesce(func.sum(OfficerDay.quiz_points), 0).label("points"),
+    func.coalesce(func.sum(OfficerDay.quiz_points + OfficerDay.match_points), 0).label("points"),
     func.coalesce(func.sum(OfficerDay.quiz_answered), 0).label("answered"),
     func.coalesce(func.sum(OfficerDay.quiz_correct), 0).label("correct"),
 )
 
 
+async def is_enrolled(session: AsyncSession, root: uuid.UUID, officer_id: uuid.UUID, day: dt.date) -> bool:
+    """Return whether an officer takes part on `day` in a unit of the subtree of `root`, a contest's unit."""
+    found = await session.execute(_enrolled(select(true()), root, day).where(Assignment.officer_id == officer_id))
+    return found.first() is not None
+
+
 async def own_part(
     session: AsyncSession, contest_id: uuid.UUID, officer_id: uuid.UUID, day: dt.date
 ) -> tuple[OfficerDay | None, Totals]:
-    """Return one officer's contest day (None before the quiz was opened) and totals over the contest."""
+    """Return one officer's contest day (None before the first paper) and totals over the contest."""
     own = (OfficerDay.contest_id == contest_id, OfficerDay.officer_id == officer_id)
     played = await session.scalar(select(OfficerDay).where(*own, OfficerDay.day == day))
     totals = (await session.execute(select(*_TOTALS).where(*own))).one()

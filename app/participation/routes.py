@@ -9,12 +9,13 @@ from typing import Annotated, Any, Literal, NamedTuple
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.contests.rules import closes_at
-from app.core.errors import Forbidden
+from app.core.errors import Forbidden, NotFound
 from app.core.http import conditional, dumps, encode_cursor, next_link, polled, problems, read_cursor
 from app.core.wiring import Wired
+from app.papers.rules import NoContest
 from app.participation import exports, queries, schemas, service
 from app.participation.rules import Figures, OfficerStatus, RankingDisabled, Span, asked_span, score, weights_of
-from app.participation.snapshot import Board, Ranking, Snapshots
+from app.participation.snapshot import Board, Home, Ranking, Snapshots
 from app.roster import access
 from app.roster.models import Role, Unit, UnitKind
 from app.roster.queries import unit_place, units_page
@@ -32,6 +33,8 @@ Listed = Literal["unfinished", "not_started", "in_progress", "done", "exempt", "
 Day = Annotated[dt.date | None, Query(description="竞赛日；不填为最近的竞赛日", examples=["2026-11-23"])]
 Cursor = Annotated[str | None, Query(description="上一页的 next")]
 Limit = Annotated[int, Query(ge=1, le=500)]
+_NO_PART = "您没有登记为参赛人员，本单位也没有开始过的竞赛，因此没有个人完成情况；各单位的情况请看单位排名。"
+_NOT_TOGETHER = "各市局只在省厅举办并已开始的竞赛中一起排名；市局自办的竞赛，请用单位排名（branches）查看。"
 _UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified"}}
 
 
@@ -47,15 +50,21 @@ async def _snapshots(request: Request, wired: Wired) -> Snapshots:
 Boards = Annotated[Snapshots, Depends(_snapshots)]
 
 
-class Home(NamedTuple):
-    """The contest over the caller's unit as this process holds it, and the caller's bureau (or province)."""
-
-    board: Board
-    bureau: Unit
+_CHOICE = "一场竞赛；不填为本单位正在进行（没有则为最近一次）的竞赛，本单位没有竞赛时为下级唯一的一场"
+ContestId = Annotated[str | None, Query(description=_CHOICE)]
 
 
-async def _home(wired: Wired, caller: SignedIn, boards: Boards) -> Home:
-    return Home(*await boards.of_unit(wired, caller.unit_path))
+async def _own(wired: Wired, caller: SignedIn, boards: Boards) -> Home:
+    try:
+        return await boards.of_unit(wired, caller.unit_path)
+    except NoContest as error:
+        if caller.takes_part:
+            raise
+        raise NoContest(_NO_PART) from error
+
+
+async def _ranked(wired: Wired, caller: SignedIn, boards: Boards, contest_id: ContestId = None) -> Home:
+    return await boards.of_caller(wired, caller, contest_id)
 
 
 async def _readable(branch_id: str, wired: Wired, caller: SignedIn) -> Unit:
@@ -68,16 +77,23 @@ async def _watched(branch_id: str, wired: Wired, caller: SignedIn) -> Unit:
         return await access.watched_unit(session, caller, branch_id)
 
 
-CallersHome = Annotated[Home, Depends(_home)]
+OwnHome = Annotated[Home, Depends(_own)]
+RankedHome = Annotated[Home, Depends(_ranked)]
 
 
-async def _province(wired: Wired, caller: SignedIn, boards: Boards) -> Home:
+async def _province(wired: Wired, caller: SignedIn, boards: Boards, contest_id: ContestId = None) -> Home:
     if caller.unit_kind != UnitKind.PROVINCE or not caller.has(Role.PROVINCE, Role.ADMIN):
         raise Forbidden("各市局排名只供省厅查看；本市各单位的排名请用单位排名。")
-    return await _home(wired, caller, boards)
+    try:
+        home = await boards.of_caller(wired, caller, contest_id)
+    except NoContest as error:
+        raise NoContest(_NOT_TOGETHER, **error.facts) from error
+    if home.board.contest.unit_id not in caller.unit_path:
+        raise NoContest(_NOT_TOGETHER)
+    return home
 
 
-async def _individual(home: CallersHome) -> Home:
+async def _individual(home: RankedHome) -> Home:
     if not home.board.rules(home.board.counted.last).individual_ranking:
         raise RankingDisabled("本次竞赛不公布个人排名，可以查看本人和本单位的完成情况。")
     return home
@@ -117,15 +133,17 @@ def _one_day(board: Board, day: dt.date | None) -> dt.date:
     response_model=schemas.OwnPart,
     responses=problems(401, 403, 409, 422),
 )
-async def own_part(wired: Wired, caller: SignedIn, home: CallersHome, day: Day = None) -> Response:
+async def own_part(wired: Wired, caller: SignedIn, home: OwnHome, day: Day = None) -> Response:
     """Return the caller's quiz and task of a contest day, and totals over the contest."""
     board = home.board
     asked = _one_day(board, day)
     rules = board.rules(asked)
     async with wired.database.reads() as session:
+        enrolled = await queries.is_enrolled(session, board.contest.unit_id, caller.officer_id, asked)
         played, totals = await queries.own_part(session, board.contest.id, caller.officer_id, asked)
     over = board.now >= closes_at(rules, asked)
-    body = schemas.own_view(asked, played, totals, over=over, required=rules.matches.required_per_day)
+    required = rules.matches.required_per_day
+    body = schemas.own_view(asked, played, totals, enrolled=enrolled, over=over, required=required)
     return Response(dumps(body), media_type="application/json")
 
 
@@ -263,10 +281,13 @@ async def remind(
     operation_id="rankings_branches",
     summary="单位排名",
     response_model=schemas.RankingBody,
-    responses={**_UNCHANGED, **problems(401, 403, 409, 422)},
+    responses={**_UNCHANGED, **problems(401, 403, 404, 409, 422)},
 )
-async def branch_ranking(request: Request, home: CallersHome, asked: Asked) -> Response:
-    """Rank the branches of the caller's bureau (a province's staff: of the province) over the days asked for."""
+async def branch_ranking(request: Request, home: RankedHome, asked: Asked) -> Response:
+    """Rank the branches of the caller's bureau (a province's staff: of the contest's unit) over the days asked for.
+
+    409 `no-contest`: none has begun; with `contests`, several units below have one of their own: name it as `contest_id`.
+    """
     ranking = await _of_branches(home, asked)
     return conditional(request, ranking.body, etag=ranking.etag)
 
@@ -276,11 +297,11 @@ async def branch_ranking(request: Request, home: CallersHome, asked: Asked) -> R
     operation_id="rankings_bureaus",
     summary="各市局排名（省厅）",
     response_model=schemas.RankingBody,
-    responses={**_UNCHANGED, **problems(401, 403, 409, 422)},
+    responses={**_UNCHANGED, **problems(401, 403, 404, 409, 422)},
 )
 async def bureau_ranking(request: Request, home: Annotated[Home, Depends(_province)], asked: Asked) -> Response:
-    """Rank the bureaus of the caller's province, each with its whole subtree, over the days asked for."""
-    ranking = await home.board.ranking(home.bureau, UnitKind.BUREAU, asked.among(home.board))
+    """Rank the bureaus of the caller's province, each with its whole subtree, in a contest of the province."""
+    ranking = await home.board.ranking(home.scope, UnitKind.BUREAU, asked.among(home.board))
     return conditional(request, ranking.body, etag=ranking.etag)
 
 
@@ -304,7 +325,9 @@ async def officer_ranking(
     """Rank the officers of the caller's bureau, or of one unit in it, by days done, points and accuracy."""
     board = home.board
     async with wired.database.reads() as session:
-        scope = await access.unit_in_bureau(session, caller, branch_id) if branch_id else home.bureau
+        scope = await access.unit_in_bureau(session, caller, branch_id) if branch_id else home.scope
+        if home.scope.id not in scope.path:
+            raise NotFound("该单位不在这场竞赛的排名范围内，请改选单位或竞赛。")
         span = asked.among(board)
         after = read_cursor(cursor, int, str)
         rows = await queries.ranked_officers(session, board.contest.id, scope.id, span, after=after, limit=limit + 1)
@@ -314,6 +337,7 @@ async def officer_ranking(
     body = {
         "as_of": as_of,
         "scope": schemas.unit_ref(scope),
+        "contest": schemas.contest_ref(board.contest),
         "from": span.first,
         "to": span.last,
         "rows": [schemas.ranked_officer_view(row, board.units[row.unit_id]) for row in page],
@@ -329,9 +353,9 @@ async def officer_ranking(
     operation_id="rankings_branches_xlsx",
     summary="单位排名（Excel）",
     response_class=Response,
-    responses={200: {"content": {exports.XLSX: {}}}, **_UNCHANGED, **problems(401, 403, 409, 422)},
+    responses={200: {"content": {exports.XLSX: {}}}, **_UNCHANGED, **problems(401, 403, 404, 409, 422)},
 )
-async def branch_ranking_xlsx(request: Request, home: CallersHome, asked: Asked) -> Response:
+async def branch_ranking_xlsx(request: Request, home: RankedHome, asked: Asked) -> Response:
     """Return the ranking of branches as a workbook."""
     return await exports.ranking_file(request, await _of_branches(home, asked), "xlsx")
 
@@ -341,9 +365,9 @@ async def branch_ranking_xlsx(request: Request, home: CallersHome, asked: Asked)
     operation_id="rankings_branches_csv",
     summary="单位排名（CSV）",
     response_class=Response,
-    responses={200: {"content": {"text/csv": {}}}, **_UNCHANGED, **problems(401, 403, 409, 422)},
+    responses={200: {"content": {"text/csv": {}}}, **_UNCHANGED, **problems(401, 403, 404, 409, 422)},
 )
-async def branch_ranking_csv(request: Request, home: CallersHome, asked: Asked) -> Response:
+async def branch_ranking_csv(request: Request, home: RankedHome, asked: Asked) -> Response:
     """Return the ranking of branches as CSV, UTF-8 with a byte order mark."""
     return await exports.ranking_file(request, await _of_branches(home, asked), "csv")
 
@@ -371,4 +395,4 @@ async def officers_xlsx(
 
 
 async def _of_branches(home: Home, asked: Days) -> Ranking:
-    return await home.board.ranking(home.bureau, UnitKind.BRANCH, asked.among(home.board))
+    return await home.board.ranking(home.scope, UnitKind.BRANCH, asked.among(home.board))

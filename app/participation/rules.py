@@ -52,7 +52,7 @@ class Figures:
 
     Exempt officers are in `enrolled` and `exempt` only; all else speaks of the expected ones: `participated` gave at
     least one counted answer, `quiz_finished` answered all questions, `done` did the day's task, `in_progress` opened
-    the quiz and is not done; `answered` and `correct` are questions of their quizzes.
+    a paper and is not done; `answered` and `correct` are questions of their quizzes.
     """
 
     enrolled: int = 0
@@ -71,7 +71,7 @@ class Figures:
 
     @property
     def not_started(self) -> int:
-        """Expected officers who have not opened the quiz."""
+        """Expected officers who have not opened any paper."""
         return self.expected - self.done - self.in_progress
 
     @property
@@ -232,13 +232,14 @@ def asked_span(
         if first is not None or last is not None:
             raise Invalid(
                 "day 与 from、to 不能同时使用，请只用其中一种。",
-                errors=[FieldProblem("query/day", "去掉 day，或去掉 from 和 to。")],
+                errors=[FieldProblem("/query/day", "去掉 day，或去掉 from 和 to。")],
             )
         return Span(_counted(counted, "day", day), day)
     begins = counted.first if first is None else _counted(counted, "from", first)
     ends = counted.last if last is None else _counted(counted, "to", last)
     if ends < begins:
-        raise Invalid("起始日期不能晚于截止日期，请调换后重试。", errors=[FieldProblem("query/from", "应不晚于 to。")])
+        problem = FieldProblem("/query/from", "起始日期应不晚于截止日期 to，请改正。")
+        raise Invalid("起始日期不能晚于截止日期，请调换后重试。", errors=[problem])
     return Span(begins, ends)
 
 
@@ -247,11 +248,21 @@ def _counted(counted: Span, name: str, day: dt.date) -> dt.date:
         advice = f"请查询{counted.first}至{counted.last}之间的日期。"
         raise DayNotCounted(
             f"{day}不在竞赛已进行的日期内，{advice}",
-            errors=[FieldProblem(f"query/{name}", advice)],
+            errors=[FieldProblem(f"/query/{name}", advice)],
             first_day=counted.first.isoformat(),
             last_day=counted.last.isoformat(),
         )
     return day
+
+
+def the_one(last_days: Mapping[Key, dt.date], today: dt.date) -> Key | None:
+    """Return the contest meant where none is named: the only one still running, else the only one; None for several.
+
+    `last_days` are those of contests that have begun, by contest.
+    """
+    running = [key for key, last in last_days.items() if last >= today]
+    meant = running or list(last_days)
+    return meant[0] if len(meant) == 1 else None
 
 
 def compared_span(counted: Span, span: Span) -> Span | None:

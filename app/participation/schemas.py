@@ -16,6 +16,8 @@ from app.roster.models import Unit
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from app.contests.models import Contest
+
 Rate = Annotated[float | None, Field(ge=0, le=1, description="0..1，分母为0时为 null")]
 
 
@@ -62,6 +64,13 @@ class RankedStanding(Standing):
     rank_change: int | None = Field(description="前一竞赛日的名次减现在的名次，正数为上升")
 
 
+class ContestRef(BaseModel):
+    """竞赛."""
+
+    id: str
+    name: str
+
+
 class Formula(BaseModel):
     """综合得分的权重."""
 
@@ -77,6 +86,7 @@ class RankingBody(BaseModel):
 
     as_of: dt.datetime
     scope: UnitRef
+    contest: ContestRef
     from_: dt.date = Field(alias="from")
     to: dt.date
     formula: Formula
@@ -215,6 +225,7 @@ class OwnPart(BaseModel):
     """本人某日的完成情况与累计."""
 
     day: dt.date
+    enrolled: bool = Field(description="当日是否为参赛人员；不是的，各项均为0，不表示未完成")
     quiz: QuizState
     matches: MatchState
     done: bool
@@ -244,6 +255,7 @@ class OfficerRanking(BaseModel):
 
     as_of: dt.datetime
     scope: UnitRef
+    contest: ContestRef
     from_: dt.date = Field(alias="from")
     to: dt.date
     rows: list[RankedOfficerRow]
@@ -253,6 +265,11 @@ class OfficerRanking(BaseModel):
 def unit_ref(unit: Unit) -> dict[str, Any]:
     """Return a UnitRef."""
     return {"id": str(unit.id), "name": unit.name, "kind": unit.kind}
+
+
+def contest_ref(contest: Contest) -> dict[str, Any]:
+    """Return a ContestRef."""
+    return {"id": str(contest.id), "name": contest.name}
 
 
 def unit_listed(unit: Unit) -> dict[str, Any]:
@@ -287,10 +304,13 @@ def formula_view(weights: Weights) -> dict[str, float]:
     return {name: float(weight) for name, weight in weights._asdict().items()}
 
 
-def own_view(day: dt.date, played: OfficerDay | None, totals: Totals, *, over: bool, required: int) -> dict[str, Any]:
-    """Return an OwnPart; `required` matches are asked for where the quiz was not opened."""
+def own_view(
+    day: dt.date, played: OfficerDay | None, totals: Totals, *, enrolled: bool, over: bool, required: int
+) -> dict[str, Any]:
+    """Return an OwnPart; `required` matches are asked for where nothing was opened."""
     return {
         "day": day,
+        "enrolled": enrolled,
         "quiz": _quiz(played, over=over),
         "matches": _matches(played, required),
         "done": played is not None and played.done_at is not None,
@@ -339,17 +359,16 @@ def ranked_officer_view(row: RankedOfficer, unit: Unit) -> dict[str, Any]:
 
 
 def _quiz(played: OfficerDay | None, *, over: bool) -> dict[str, Any]:
-    if played is None:
+    if played is None or not played.quiz_questions:
         return {"status": "not_started", "answered": 0, "points": 0}
     status = paper_status(answered=played.quiz_answered, questions=played.quiz_questions, over=over)
     return {"status": status, "answered": played.quiz_answered, "points": played.quiz_points}
 
 
 def _matches(played: OfficerDay | None, required: int) -> dict[str, int]:
-    # Every paper is a quiz: matches earn no points.
     if played is None:
         return {"counted": 0, "required": required, "points": 0}
-    return {"counted": played.matches_counted, "required": played.matches_required, "points": 0}
+    return {"counted": played.matches_counted, "required": played.matches_required, "points": played.match_points}
 
 
 def _float(value: Fraction | None) -> float | None:

@@ -15,10 +15,10 @@ from app.contests.rules import closes_at, last_counted_day
 from app.core.clock import at, local_day
 from app.core.database import ANSWERS
 from app.core.errors import NotFound
+from app.papers.rules import NoContest
 from app.participation.models import FrozenDay, Reminder, UnitDay
 from app.participation.queries import figures_as_of, frozen_days
 from app.participation.rules import SETTLED_AFTER, Span
-from app.quiz.rules import NoContest
 from app.roster.access import Caller, officer_below
 
 if TYPE_CHECKING:

@@ -13,11 +13,19 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
-from app.contests.models import Contest
-from app.contests.queries import latest_contest_of_unit, rules_among, rules_versions
+from app.contests.models import Contest, ContestState
+from app.contests.queries import (
+    Placed,
+    contest_seen_by,
+    contests_seen_by,
+    latest_contest_of_unit,
+    rules_among,
+    rules_versions,
+)
 from app.contests.rules import closes_at, last_counted_day
 from app.core.clock import at, local_day
 from app.core.http import dumps, etag_of
+from app.papers.rules import NoContest
 from app.participation import queries
 from app.participation.rules import (
     SETTLED_AFTER,
@@ -27,10 +35,10 @@ from app.participation.rules import (
     rank,
     rank_changes,
     score,
+    the_one,
     weights_of,
 )
-from app.participation.schemas import formula_view, standing_view, unit_ref
-from app.quiz.rules import NoContest
+from app.participation.schemas import contest_ref, formula_view, standing_view, unit_ref
 from app.roster.access import bureau_of
 from app.roster.queries import subtree
 
@@ -42,10 +50,12 @@ if TYPE_CHECKING:
     from app.contests.models import ContestRules
     from app.contests.rules import PlayRules
     from app.core.wiring import Services
+    from app.roster.access import Caller
     from app.roster.models import Unit, UnitKind
 
 ByUnit = dict[uuid.UUID, Figures]
 _DAY = dt.timedelta(days=1)
+_MOST_BELOW = 200  # contests among which those of the units below are looked for, the newest first
 
 
 class Ranking(NamedTuple):
@@ -155,6 +165,7 @@ class Board:
         lasting = dumps(
             {
                 "scope": unit_ref(scope),
+                "contest": contest_ref(self.contest),
                 "from": span.first,
                 "to": span.last,
                 "formula": formula_view(weights),
@@ -212,11 +223,48 @@ def _unchanged(held: Board, frozen: dict[dt.date, dt.datetime]) -> dict[dt.date,
 
 
 class Place(NamedTuple):
-    """Where a unit stands at `now`: the newest contest that covers it, and its bureau (or province)."""
+    """Where somebody stands at `now`: the newest contest over the unit, and whose units are ranked for them in it.
+
+    That is the unit's bureau (or province), or the bureau of the only contest below. `choices`: where no contest
+    covers the unit, those below it.
+    """
 
     now: dt.datetime
     contest_id: uuid.UUID | None
-    bureau: Unit
+    scope: Unit
+    choices: Sequence[Placed] = ()
+
+
+class Home(NamedTuple):
+    """A contest as this process holds it, and whose units are ranked in it for the caller."""
+
+    board: Board
+    scope: Unit
+
+
+def _begun(contest: Contest, today: dt.date) -> bool:
+    return contest.state != ContestState.DRAFT and contest.starts_on <= today
+
+
+async def _place_of_unit(session: AsyncSession, path: Sequence[uuid.UUID], now: dt.datetime) -> Place:
+    running = await latest_contest_of_unit(session, path, local_day(now))
+    return Place(now, running.contest.id if running else None, await bureau_of(session, path))
+
+
+async def _place_of_caller(session: AsyncSession, caller: Caller, now: dt.datetime) -> Place:
+    place = await _place_of_unit(session, caller.unit_path, now)
+    if place.contest_id is not None:
+        return place
+    today = local_day(now)
+    seen = await contests_seen_by(session, caller, after=None, limit=_MOST_BELOW)
+    newest: dict[uuid.UUID, Placed] = {}  # of each unit, the newest that has begun
+    for one in seen:
+        if _begun(one.contest, today):
+            newest.setdefault(one.unit.id, one)
+    meant = the_one({unit_id: one.contest.ends_on for unit_id, one in newest.items()}, today)
+    if meant is None:
+        return place._replace(choices=tuple(newest.values()))
+    return place._replace(contest_id=newest[meant].contest.id, scope=newest[meant].unit)
 
 
 class _Dated(Protocol):
@@ -247,28 +295,59 @@ class Snapshots:
     def __init__(self, *, max_age: float = 1.0, rest: float = 3.0) -> None:
         self._max_age = max_age
         self._rest = rest
-        self._places: dict[uuid.UUID, _Cell[Place]] = {}
+        self._places: dict[Hashable, _Cell[Place]] = {}
         self._boards: dict[uuid.UUID, _Cell[Board]] = {}
 
-    async def of_unit(self, wired: Services, path: Sequence[uuid.UUID]) -> tuple[Board, Unit]:
-        """Return the board of the newest contest over a unit (given by its path), and the unit's bureau.
+    async def of_unit(self, wired: Services, path: Sequence[uuid.UUID]) -> Home:
+        """Return the newest contest over a unit (given by its path), with the unit's bureau.
 
         Raises NoContest where none covers it.
         """
 
-        async def read_place(session: AsyncSession, now: dt.datetime, _held: Place | None) -> Place:
-            running = await latest_contest_of_unit(session, path, local_day(now))
-            return Place(now, running.contest.id if running else None, await bureau_of(session, path))
+        async def read(session: AsyncSession, now: dt.datetime, _held: Place | None) -> Place:
+            return await _place_of_unit(session, path, now)
 
-        place = await self._get(wired, self._places.setdefault(path[-1], _Cell()), read_place)
-        contest_id = place.contest_id
-        if contest_id is None:
+        place = await self._get(wired, self._places.setdefault(path[-1], _Cell()), read)
+        if place.contest_id is None:
             raise NoContest("本单位还没有开始过的竞赛，竞赛开始后即可查看。")
+        return Home(await self._board(wired, place.contest_id), place.scope)
 
+    async def of_caller(self, wired: Services, caller: Caller, contest_id: str | None) -> Home:
+        """Return the contest asked for, else the newest over the caller's unit, else the only one below it.
+
+        The ranking is of the caller's bureau where that takes part, else of the contest's unit. Raises NotFound for a
+        contest that the caller does not see, NoContest where none has begun or (fact `contests`) several could be meant.
+        """
+        if contest_id is not None:
+            return await self._of_contest(wired, caller, contest_id)
+
+        async def read(session: AsyncSession, now: dt.datetime, _held: Place | None) -> Place:
+            return await _place_of_caller(session, caller, now)
+
+        # Two callers of one unit with the same roles see the same contests.
+        cell = self._places.setdefault((caller.unit_id, caller.roles), _Cell())
+        place = await self._get(wired, cell, read)
+        if place.contest_id is not None:
+            return Home(await self._board(wired, place.contest_id), place.scope)
+        if place.choices:
+            contests = [{**contest_ref(one.contest), "unit": unit_ref(one.unit)} for one in place.choices]
+            raise NoContest("下级单位有多场竞赛，请用 contest_id 指定其中一场。", contests=contests)
+        raise NoContest("本单位还没有开始过的竞赛，竞赛开始后即可查看。")
+
+    async def _of_contest(self, wired: Services, caller: Caller, contest_id: str) -> Home:
+        async with wired.database.reads() as session:
+            now = await wired.clock.now(session)
+            contest, unit = await contest_seen_by(session, caller, contest_id)
+            bureau = await bureau_of(session, caller.unit_path)
+        if not _begun(contest, local_day(now)):
+            raise NoContest("该竞赛还没有开始，开始后即可查看。")
+        return Home(await self._board(wired, contest.id), bureau if unit.id in bureau.path else unit)
+
+    async def _board(self, wired: Services, contest_id: uuid.UUID) -> Board:
         async def read(session: AsyncSession, now: dt.datetime, held: Board | None) -> Board:
             return await read_board(session, contest_id, now=now, held=held)
 
-        return await self._get(wired, self._boards.setdefault(contest_id, _Cell()), read), place.bureau
+        return await self._get(wired, self._boards.setdefault(contest_id, _Cell()), read)
 
     async def _get(
         self,

@@ -36,6 +36,7 @@ async def test_the_bureau_sees_every_notice_with_its_deliveries(noon: Groups) ->
         assert items["丰顺"]["slot_at"] == "2026-11-23T12:00:00+08:00"
         assert items["丰顺"]["stats"]["own"]["expected"] == 2
         assert (items["五华"]["state"], items["五华"]["reason"]) == ("skipped", "nobody-expected")
+        assert (items["梅江"]["state"], items["丰顺"]["state"]) == ("sent", "attention")
         assert (fengshun["state"], fengshun["attempts"], fengshun["sent_at"]) == ("dead", 1, None)
         assert "机器人已被移出该群" in fengshun["last_error"]
         assert fengshun["channel"] == {"id": str(noon.channels["丰顺"]), "name": "丰顺群", "kind": "wecom_robot"}
@@ -119,7 +120,52 @@ async def test_a_preview_says_what_would_be_said_now_and_sends_nothing(noon: Gro
     assert answer["cutoff_at"] == "2026-11-23T12:30:00+08:00"
     assert answer["body"].endswith("统计截至2026年11月23日12:30　执法监督科")
     assert (answer["state"], answer["late"]) == ("planned", False)
+    assert (answer["frozen"], answer["notice_id"]) == (False, None)
     assert (len(noon.robot.requests), await noon.notices()) == (posts, notices)
+
+
+async def previewed(noon: Groups, unit: str, kind: str = "branch", slot: str = "12:00") -> dict[str, object]:
+    async with noon.town.as_("管理员") as admin:
+        answer = await admin.post("/notices/preview", json=asked(noon, unit, kind, slot))
+    assert answer.status_code == 200, answer.text
+    body: dict[str, object] = answer.json()
+    return body
+
+
+@pytest.mark.parametrize(
+    ("unit", "kind", "state"), [("市局", "bureau", "sent"), ("梅江", "branch", "sent"), ("丰顺", "branch", "attention")]
+)
+async def test_a_preview_of_a_slot_that_was_written_shows_what_was_written(
+    noon: Groups, unit: str, kind: str, state: str
+) -> None:
+    notice = await noon.notice(unit, "12:00")
+    await play(noon.town, "丰顺001", opened="11:00")  # an answer that nobody knew of at 12:00
+    answer = await previewed(noon, unit, kind)
+    assert (answer["frozen"], answer["notice_id"], answer["state"]) == (True, str(notice.id), state)
+    assert (answer["title"], answer["body"], answer["stats"]) == (notice.title, notice.body, notice.stats)
+    assert answer["cutoff_at"] == "2026-11-23T12:00:00+08:00"
+
+
+async def test_a_preview_of_a_slot_that_stayed_silent_says_so(noon: Groups) -> None:
+    answer = await previewed(noon, "五华")
+    assert (answer["frozen"], answer["state"], answer["reason"]) == (True, "skipped", "nobody-expected")
+
+
+async def test_a_preview_of_a_slot_that_was_missed_says_so(noon: Groups) -> None:
+    await noon.tick("22:00:10")
+    answer = await previewed(noon, "梅江", slot="18:00")
+    assert (answer["frozen"], answer["state"], answer["reason"]) == (True, "superseded", "missed")
+    assert (answer["title"], answer["body"], answer["stats"]) == (None, None, None)
+
+
+async def test_a_notice_is_planned_until_its_message_is_sent(noon: Groups) -> None:
+    (delivery,) = await noon.deliveries("丰顺")
+    async with noon.town.as_("主任") as leader:
+        await leader.post(f"/deliveries/{delivery.id}/resend")
+        path = f"/notices/{delivery.notice_id}"
+        assert (await leader.get(path)).json()["state"] == "planned"
+        await noon.tick("12:30")
+        assert (await leader.get(path)).json()["state"] == "sent"
 
 
 async def test_a_preview_of_a_silent_slot_says_why(noon: Groups) -> None:

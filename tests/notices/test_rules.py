@@ -31,6 +31,7 @@ from app.notices.rules import (
     State,
     cutoff,
     due_slots,
+    notice_state,
     outcome_of_status,
     reason_to_skip_all,
     reason_to_skip_branch,
@@ -178,6 +179,25 @@ def test_the_state_machine_is_the_documented_one() -> None:
 
 def test_a_post_ends_before_its_lease() -> None:
     assert LEASE.total_seconds() > 2 * POST_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("stored", "deliveries", "state"),
+    [
+        ("planned", ["sent", "sent"], "sent"),
+        ("planned", ["sent", "pending"], "planned"),
+        ("planned", ["claimed", "posting", "retry"], "planned"),
+        ("planned", ["sent", "uncertain"], "attention"),
+        ("planned", ["pending", "dead"], "attention"),
+        ("planned", ["sent", "expired"], "attention"),
+        ("planned", ["to_forward"], "attention"),
+        ("planned", [], "planned"),
+        ("skipped", [], "skipped"),
+        ("superseded", [], "superseded"),
+    ],
+)
+def test_a_notice_stands_where_its_deliveries_stand(stored: str, deliveries: list[str], state: str) -> None:
+    assert notice_state(stored, deliveries) == state
 
 
 @pytest.mark.parametrize(

@@ -171,7 +171,9 @@ async def test_officers_are_listed_by_status(contest: Town, status: str, found: 
 
 
 async def test_an_unknown_status_is_refused(contest: Town) -> None:
-    assert (await officers(contest, "联络员", status="asleep")).status_code == 422
+    refused = await officers(contest, "联络员", status="asleep")
+    said = "应当是其中之一：unfinished、not_started、in_progress、done、exempt、all。"
+    assert (refused.status_code, refused.json()["errors"]) == (422, [{"pointer": "/query/status", "detail": said}])
 
 
 async def test_an_officers_line_says_what_there_is_to_know(contest: Town) -> None:

@@ -41,7 +41,7 @@ async def test_the_ranking_is_a_workbook(contest: Town) -> None:
     answer = await download(contest, "梅江001", "/rankings/branches.xlsx?day=2026-11-23")
     rows = sheet(answer)
     assert rows[0][:3] == ["名次", "单位", "参赛人数"]
-    assert rows[1] == [1, "梅江", 3, 0, 3, 2, 2 / 3, 1, 1 / 3, 1, 1, 14, 11, 11 / 14, pytest.approx(53.571428), 0]
+    assert rows[1] == [1, "梅江", 3, 0, 3, 2, 0.6667, 1, 0.3333, 1, 1, 14, 11, 0.7857, 53.57, 0]
     assert [row[0] for row in rows[-3:]] == [
         "范围：市局",
         "日期：2026-11-23至2026-11-23",
@@ -50,12 +50,30 @@ async def test_the_ranking_is_a_workbook(contest: Town) -> None:
     assert saved_as(answer) == "市局排名2026-11-23.xlsx"
 
 
+async def test_the_workbook_shows_percentages_and_has_room_for_names(contest: Town) -> None:
+    await contest.unit("很长很长名字的生态环境分局", UnitKind.BRANCH, "市局")
+    answer = await download(contest, "梅江001", "/rankings/branches.xlsx")
+    page = openpyxl.load_workbook(io.BytesIO(answer.content)).active
+    forms = {page.cell(1, column).value: page.cell(2, column).number_format for column in range(1, 17)}
+    assert {name for name, form in forms.items() if form == "0.0%"} == {"参赛率", "完成率", "正确率"}
+    assert forms["综合得分"] == "0.00"
+    assert page.column_dimensions["B"].width > 26  # Excel's width of thirteen Chinese characters
+    assert page.freeze_panes == "A2"
+
+
 async def test_the_ranking_is_csv_that_excel_reads_as_chinese(contest: Town) -> None:
     answer = await download(contest, "梅江001", "/rankings/branches.csv")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.content.startswith(b"\xef\xbb\xbf")
     rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
     assert [(row["名次"], row["单位"]) for row in rows] == [("1", "梅江"), ("2", "丰顺"), ("", "五华")]
+    assert [rows[0][name] for name in ("参赛率", "完成率", "正确率", "综合得分")] == [
+        "0.2222",
+        "0.1111",
+        "0.7857",
+        "33.57",
+    ]
+    assert [rows[2][name] for name in ("参赛率", "综合得分")] == ["", ""]
     assert saved_as(answer) == "市局排名2026-11-21至2026-11-23.csv"
 
 

@@ -14,6 +14,7 @@ from app.participation.rules import Figures
 from app.roster.models import UnitKind
 from app.roster.queries import subtree
 from tests.participation.rows import YESTERDAY, exempt, move, play
+from tests.people import QUIZ_ONLY
 from tests.times import TODAY, instant
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ async def live(town: Town, day: dt.date = TODAY) -> dict[str, Figures]:
 async def as_of(town: Town, cutoff: str, *, day: dt.date = TODAY, rules: PlayRules | None = None) -> dict[str, Figures]:
     async with town.services.database.reads() as session:
         contest = await session.get_one(Contest, town.contest_id)
-        return named(town, await figures_as_of(session, contest, rules or PlayRules(), day, instant(cutoff, day)))
+        return named(town, await figures_as_of(session, contest, rules or QUIZ_ONLY, day, instant(cutoff, day)))
 
 
 def named(town: Town, figures: dict[uuid.UUID, Figures]) -> dict[str, Figures]:
@@ -96,7 +97,7 @@ async def test_figures_as_of_an_instant_leave_out_what_came_at_or_after_it(conte
 
 
 async def test_where_matches_are_asked_for_a_finished_quiz_is_not_the_whole_task(contest: Town) -> None:
-    rules = merged(PlayRules(), {"matches": {"counted_per_day": 1, "required_per_day": 1}})
+    rules = merged(QUIZ_ONLY, {"matches": {"counted_per_day": 1, "required_per_day": 1}})
     found = (await as_of(contest, "12:00", rules=rules))["梅江"]
     assert (found.quiz_finished, found.done, found.in_progress) == (1, 0, 2)
 

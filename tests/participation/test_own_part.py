@@ -29,6 +29,7 @@ async def test_a_finished_quiz_is_the_days_task_done(contest: Town) -> None:
     await play(contest, "梅江001", day=YESTERDAY, correct=10)
     assert await part_of(contest, "梅江001") == {
         "day": "2026-11-23",
+        "enrolled": True,
         "quiz": {"status": "finished", "answered": 10, "points": 80},
         "matches": {"counted": 0, "required": 0, "points": 0},
         "done": True,
@@ -74,6 +75,23 @@ async def test_without_a_contest_there_is_no_part(town: Town, state: ContestStat
     async with town.as_("梅江001") as me:
         refused = await me.get("/participation/me")
     assert (refused.status_code, refused.json()["code"]) == (409, "no-contest")
+
+
+async def test_who_does_not_take_part_is_told_so(contest: Town) -> None:
+    found = await part_of(contest, "市局处长")
+    assert (found["enrolled"], found["quiz"]["status"], found["contest"]["answered"]) == (False, "not_started", 0)
+
+
+async def test_who_takes_part_from_today_was_not_enrolled_yesterday(contest: Town) -> None:
+    await contest.officer("新人", "丰顺", from_day=TODAY)
+    assert (await part_of(contest, "新人"))["enrolled"]
+    assert not (await part_of(contest, "新人", day=YESTERDAY.isoformat()))["enrolled"]
+
+
+@pytest.mark.parametrize(("name", "said"), [("梅江001", "竞赛开始后即可查看"), ("省厅处长", "没有登记为参赛人员")])
+async def test_without_a_contest_the_answer_says_what_that_means(town: Town, name: str, said: str) -> None:
+    async with town.as_(name) as me:
+        assert said in (await me.get("/participation/me")).json()["detail"]
 
 
 async def test_nobody_reads_it_without_signing_in(client: Any) -> None:

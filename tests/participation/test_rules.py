@@ -23,6 +23,7 @@ from app.participation.rules import (
     rank,
     rank_changes,
     score,
+    the_one,
     total,
     weights_of,
 )
@@ -206,7 +207,7 @@ def test_a_day_that_is_not_counted_is_refused_with_what_to_ask(day: dt.date) -> 
     with pytest.raises(DayNotCounted) as refused:
         asked_span(COUNTED, last=day)
     assert refused.value.facts == {"first_day": "2026-11-19", "last_day": "2026-11-23"}
-    assert refused.value.errors[0].pointer == "query/to"
+    assert refused.value.errors[0].pointer == "/query/to"
 
 
 def test_a_day_with_a_range_and_a_range_backwards_are_refused() -> None:
@@ -225,3 +226,15 @@ def test_a_range_is_compared_with_itself_a_day_earlier() -> None:
 def test_a_single_day_is_compared_with_the_day_before() -> None:
     assert compared_span(COUNTED, Span(TODAY, TODAY)) == Span(TODAY - DAY, TODAY - DAY)
     assert compared_span(COUNTED, Span(COUNTED.first, COUNTED.first)) is None
+
+
+@pytest.mark.parametrize(
+    ("ends", "meant"),
+    [({}, None), ({"a": 20}, "a"), ({"a": 23}, "a"), ({"a": 20, "b": 23}, "b"), ({"a": 20, "b": 21}, None)],
+)
+def test_the_contest_meant_is_the_running_one_or_the_only_one(ends: dict[str, int], meant: str | None) -> None:
+    assert the_one({name: dt.date(2026, 11, day) for name, day in ends.items()}, TODAY) == meant
+
+
+def test_of_two_running_contests_none_is_meant() -> None:
+    assert the_one({"a": TODAY, "b": TODAY}, TODAY) is None

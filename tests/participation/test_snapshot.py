@@ -13,11 +13,11 @@ from sqlalchemy import event, update
 from app.contests.models import Contest
 from app.core.clock import Clock, host_now, local_day
 from app.main import create_app
+from app.papers.rules import NoContest
 from app.participation.models import FrozenDay, UnitDay
 from app.participation.rules import Span
 from app.participation.service import freeze_finished_days
 from app.participation.snapshot import Board, Snapshots
-from app.quiz.rules import NoContest
 from app.roster.models import Assignment, UnitKind
 from tests.participation.rows import YESTERDAY, play
 from tests.times import TODAY, SetClock, instant
