@@ -14,7 +14,7 @@ import click
 from sqlalchemy.exc import ProgrammingError
 
 from app.bank.service import check_directory, import_directory
-from app.commands import bench, demo
+from app.commands import bench, bench_matches, demo
 from app.commands.place import ROOT, migrate, opened, placed, worker_environment
 from app.core.clock import ZONE, host_now, local_day
 from app.core.embedded import EmbeddedError, default_data_dir
@@ -22,10 +22,11 @@ from app.core.errors import LianbingError
 from app.core.logs import configure_logs
 from app.core.processes import AddressUnavailable, WorkersFailed, run_server
 from app.core.settings import Settings, SettingsError, load_settings
+from app.integrity.flags import Watched, watch
 from app.integrity.service import verify as verify_all
 from app.notices.service import tick as tick_once
 from app.roster.imports.service import import_roster_file
-from app.roster.service import create_admin
+from app.roster.service import create_admin, renew_admin
 from app.roster.sign_in.rules import check_new_password
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from app.core.wiring import Services
 
 FACTORY = "app.main:from_environment"
+APP = "app.main:create_app"
 BANK = ROOT / "question_bank"
 _NO_SUCH_TABLE = "42P01"
 _TROUBLE = (SettingsError, EmbeddedError, LianbingError, AddressUnavailable, WorkersFailed, ValueError, OSError)
@@ -122,26 +124,26 @@ def migrate_command() -> None:
 @click.option("--bureau", required=True, help="市局名称；没有则新建")
 @click.option("--province", help="省厅名称；没有则新建")
 def create_admin_command(employee_no: str, name: str, bureau: str, province: str | None) -> None:
-    """Create an administrator; the password comes from the prompt or LIANBING_ADMIN_PASSWORD."""
+    """Create an administrator; the password comes from the prompt or LIANBING_ADMIN_PASSWORD.
 
-    async def work(services: Services) -> None:
+    For the 工号 of an administrator of that very bureau (or province) it sets a new password instead, where the old
+    one is lost: all of the administrator's sessions end.
+    """
+
+    async def work(services: Services) -> bool:
         password = services.settings.admin_password or click.prompt("密码", hide_input=True, confirmation_prompt=True)
         check_new_password(password, current="", employee_no=employee_no, phone=None)
         password_hash = services.passwords.hash_now(password)
+        who = {"employee_no": employee_no, "name": name, "bureau": bureau}
         async with services.database.sessions.begin() as session:
             now = await services.clock.now(session)
-            await create_admin(
-                session,
-                employee_no=employee_no,
-                name=name,
-                bureau=bureau,
-                province=province,
-                password_hash=password_hash,
-                now=now,
-            )
+            renewed = await renew_admin(session, **who, province=province, password_hash=password_hash, now=now)
+            if not renewed:
+                await create_admin(session, **who, province=province, password_hash=password_hash, now=now)
+        return renewed
 
-    _with_services(work)
-    click.echo(f"已创建管理员 {name}（{employee_no}）。")
+    done = "已设置新密码，原有登录全部失效：管理员" if _with_services(work) else "已创建管理员"
+    click.echo(f"{done} {name}（{employee_no}）。")
 
 
 @main.command("import-roster")
@@ -185,7 +187,7 @@ def check_bank(directory: Path) -> None:
 @click.option("--at", "instant", help="RFC 3339; without an offset Shanghai is meant")
 @click.option("--dry-run", is_flag=True, help="say what would be done")
 def tick(instant: str | None, dry_run: bool) -> None:
-    """Run one round of planner and worker: freeze finished days, write due notices, deliver."""
+    """Run one round: freeze finished days, write due notices, deliver, look at finished matches."""
     at = dt.datetime.fromisoformat(instant) if instant else None
     if at is not None and at.tzinfo is None:
         at = at.replace(tzinfo=ZONE)
@@ -193,9 +195,13 @@ def tick(instant: str | None, dry_run: bool) -> None:
     async def work(services: Services) -> Any:
         if at is not None and not dry_run and not services.settings.allow_time_travel:
             raise ValueError("指定其他时刻须加 --dry-run，或设置 LIANBING_ALLOW_TIME_TRAVEL=1。")
-        return await tick_once(services, now=at, dry_run=dry_run)
+        report = await tick_once(services, now=at, dry_run=dry_run)
+        return report, Watched(0, 0) if dry_run else await watch(services, now=at)
 
-    click.echo(_with_services(work).render())
+    report, watched = _with_services(work)
+    click.echo(report.render())
+    if watched.flags:
+        click.echo(f"异常提示：新增或补充{watched.flags}条，请管理员核查。")
 
 
 @main.command("verify")
@@ -210,7 +216,7 @@ def verify(day: dt.datetime | None) -> None:
 
     found = _with_services(work)
     click.echo(
-        f"核对：答题日统计{found.officer_days}条，答案{found.answers}条，已固定的日{found.frozen_days}个，"
+        f"核对：答题日统计{found.officer_days}条，答案{found.answers}条，对战{found.matches}场，已固定的日{found.frozen_days}个，"
         f"审计记录{found.audit_entries}条。"
     )
     for line in found.discrepancies:
@@ -232,6 +238,15 @@ def bench_group() -> None:
 def bench_answers(rounds: int, seconds: int, clients: int) -> None:
     """Answers per second over HTTP against pgbench doing the same work, side by side."""
     bench.answers(rounds=rounds, seconds=seconds, clients=clients)
+
+
+@bench_group.command("matches")
+@click.option("--sockets", default=1000, show_default=True, type=click.IntRange(2, 5000))
+@click.option("--seconds", default=60, show_default=True, type=click.IntRange(2, 90))
+@click.option("--papers", default=100_000, show_default=True, type=click.IntRange(100, 1_000_000))
+def bench_matches_command(sockets: int, seconds: int, papers: int) -> None:
+    """Sockets held at one process while answers (a fifth as many a second) come through another."""
+    bench_matches.matches(sockets=sockets, seconds=seconds, papers=papers, app_factory=APP)
 
 
 def _print_report(report: Any) -> None:

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
 from app.bank import routes as bank
+from app.bank.cache import BankCache
 from app.contests import routes as contests
 from app.core import operations
 from app.core.clock import Clock
@@ -21,10 +22,13 @@ from app.core.logs import configure_logs
 from app.core.security import Passwords, secret_key
 from app.core.settings import Settings, load_settings
 from app.core.wiring import Services
+from app.integrity import routes as integrity
+from app.integrity.flags import watch
+from app.matches import routes as matches
 from app.notices import routes as notices
+from app.papers.answering import AnswerEndpoint
 from app.participation import routes as participation
 from app.quiz import routes as quiz
-from app.quiz.answering import AnswerEndpoint
 from app.roster import routes as roster
 from app.roster.imports import routes as roster_imports
 from app.roster.sign_in import routes as sign_in
@@ -45,7 +49,7 @@ DESCRIPTION = """生态环境执法练兵的竞赛后台：每日一测、参赛
 
 
 class Lianbing(FastAPI):
-    """FastAPI that leads single answers past its own stack: see `app.quiz.answering`."""
+    """FastAPI that leads single answers past its own stack: see `app.papers.answering`."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -76,8 +80,10 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     app.state.callers = CallerCache()
     app.state.sign_in_turns = Turns()
     app.state.draining = False
+    app.state.bank_cache = BankCache()
+    app.state.answering = {}
     install_errors(app)
-    for part in (sign_in, roster, roster_imports, contests, bank, quiz, participation, notices):
+    for part in (sign_in, roster, roster_imports, contests, bank, quiz, matches, participation, notices, integrity):
         app.include_router(part.router, prefix="/api/v1")
     app.include_router(operations.router)
     install_docs(app)
@@ -101,7 +107,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     )
     app.state.services = services
     try:
-        async with quiz.hot_path(app, services), notices.clockwork(app, services):
+        async with (
+            quiz.hot_path(app, services),
+            matches.playing(app, services),
+            notices.clockwork(app, services, watch),
+        ):
             yield
     finally:
         await database.close()

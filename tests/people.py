@@ -21,6 +21,8 @@ from app.roster.models import Assignment, Officer, SignInSession, Unit, UnitKind
 from tests.times import TODAY, instant
 
 LONG_AGO = TODAY - dt.timedelta(days=60)
+QUIZ_ONLY = merged(PlayRules(), {"matches": {"counted_per_day": 0, "required_per_day": 0}})
+"""The rules of most tests: the daily quiz is the whole task."""
 
 
 @dataclass
@@ -136,7 +138,7 @@ class Town:
         rules: dict[str, object] | None = None,
         name: str = "网络知识竞赛",
     ) -> uuid.UUID:
-        """Add an open contest over a unit's subtree."""
+        """Add an open contest over a unit's subtree; matches count only where `rules` say so."""
         async with self.services.database.sessions.begin() as session:
             contest = Contest(
                 id=new_id(),
@@ -156,7 +158,7 @@ class Town:
                     contest_id=contest.id,
                     from_day=starts_on,
                     created_at=contest.created_at,
-                    rules=merged(PlayRules(), rules or {}).model_dump(mode="json"),
+                    rules=merged(QUIZ_ONLY, rules or {}).model_dump(mode="json"),
                 )
             )
         self.contest_id = contest.id

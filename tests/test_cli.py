@@ -75,20 +75,16 @@ def test_without_tables_it_says_what_to_do(operator: Operator) -> None:
     assert "lianbing migrate" in refused.output
 
 
-def test_create_admin_once(bureau: Operator) -> None:
+def test_create_admin_once_and_again_for_a_lost_password(bureau: Operator) -> None:
     assert bureau.ask("SELECT roles FROM officer WHERE employee_no = '管理员001'") == ["admin"]
-    again = bureau.run(
-        "create-admin",
-        "--employee-no",
-        "管理员001",
-        "--name",
-        "管理员",
-        "--bureau",
-        "市局",
-        LIANBING_ADMIN_PASSWORD="a good password",
-    )
-    assert again.exit_code == 1
-    assert "管理员001" in again.output
+    stored = bureau.ask("SELECT password_hash FROM officer")
+    again = ("create-admin", "--employee-no", "管理员001", "--name", "管理员", "--bureau")
+    refused = bureau.run(*again, "别的市局", LIANBING_ADMIN_PASSWORD="a better password")
+    assert (refused.exit_code, bureau.ask("SELECT password_hash FROM officer")) == (1, stored)
+    assert "管理员001" in refused.output
+    done = bureau.run(*again, "市局", LIANBING_ADMIN_PASSWORD="a better password")
+    assert (done.exit_code, done.output) == (0, "已设置新密码，原有登录全部失效：管理员 管理员（管理员001）。\n")
+    assert bureau.ask("SELECT password_hash FROM officer") != stored
     assert bureau.ask("SELECT count(*) FROM officer") == 1
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from app.bank.rules import Pool
+    from app.core.database import Database
 
 _MOST_REVISIONS = 20_000
 _DAYS = 3
@@ -83,3 +84,25 @@ class BankCache:
                 self._pools = {held: kept for held, kept in self._pools.items() if held.day in newest}
                 self._pools[key] = pool
             return self._pools[key]
+
+
+class Library:
+    """The bank as use cases read it: what is remembered, and a session of its own for what must be read first."""
+
+    def __init__(self, database: Database, cache: BankCache) -> None:
+        self._database = database
+        self._cache = cache
+
+    async def revisions(self, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, RevisionView]:
+        """Return these revisions by id; KeyError for an unknown one."""
+        wanted = list(dict.fromkeys(ids))
+        found = {revision_id: view for revision_id in wanted if (view := self._cache.held(revision_id))}
+        if len(found) == len(wanted):
+            return found
+        async with self._database.reads() as session:
+            return {view.id: view for view in await self._cache.revisions(session, wanted)}
+
+    async def pool(self, *, version: int, owners: Sequence[uuid.UUID], day: dt.date) -> Pool:
+        """Return what `BankCache.pool` returns."""
+        async with self._database.reads() as session:
+            return await self._cache.pool(session, version=version, owners=owners, day=day)

@@ -42,6 +42,20 @@ class Pool:
             one.question_id: (cell, index) for cell, held in self.cells.items() for index, one in enumerate(held)
         }
         self.topics = {kind: [topic for k, topic in self.cells if k == kind] for kind in ORDER}
+        self._short: dict[int, Pool] = {}
+
+    def short(self, longest: int) -> Pool:
+        """Return the pool of the questions whose stems have at most `longest` characters; made once."""
+        if longest not in self._short:
+            self._short[longest] = Pool(
+                one for held in self.cells.values() for one in held if one.stem_length <= longest
+            )
+        return self._short[longest]
+
+    @property
+    def revisions(self) -> set[uuid.UUID]:
+        """The texts that may be shown on a paper drawn now."""
+        return {one.revision_id for held in self.cells.values() for one in held}
 
 
 def draw(

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from app.core.embedded import EmbeddedServer
 
 _START_LIMIT = 60.0
+SECRET = "bench-" * 8
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,8 @@ def answers(*, rounds: int, seconds: int, clients: int) -> None:
             settings = Settings(database_url=server.dsn, data_dir=folder)
             migrate(settings)
             officers = OFFICERS_A_SECOND * seconds
-            asyncio.run(_execute(server.dsn, SEED, officers))
-            click.echo(_machine(server.dsn))
+            asyncio.run(execute(server.dsn, SEED, officers))
+            click.echo(machine(server.dsn))
             pairs = [_pair(server, folder, seconds, clients, officers) for _ in range(rounds)]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -109,25 +111,21 @@ def _libraries() -> dict[str, str]:
 
 
 def _over_http(dsn: str, folder: Path, seconds: int, clients: int, officers: int) -> Round:
-    for port, pid in _served(dsn, folder):
-        cpu_before = _process_cpu(pid)
+    with served(dsn, folder) as (port, pid):
+        cpu_before = process_cpu(pid)
         own_before, started = time.process_time(), time.perf_counter()
         latencies = uvloop.run(drive(port, seconds=seconds, clients=clients, officers=officers))
         elapsed = time.perf_counter() - started
-        own, theirs = time.process_time() - own_before, _process_cpu(pid) - cpu_before
-        latencies.sort()
-        rate = len(latencies) / elapsed
-        return Round(
-            rate,
-            percentile(latencies, 0.5) * 1000,
-            percentile(latencies, 0.99) * 1000,
-            own / elapsed,
-            theirs / elapsed,
-        )
-    raise RuntimeError("the server did not start")
+        own, theirs = time.process_time() - own_before, process_cpu(pid) - cpu_before
+    latencies.sort()
+    rate = len(latencies) / elapsed
+    return Round(
+        rate, percentile(latencies, 0.5) * 1000, percentile(latencies, 0.99) * 1000, own / elapsed, theirs / elapsed
+    )
 
 
-def _served(dsn: str, folder: Path) -> Iterator[tuple[int, int]]:
+@contextmanager
+def served(dsn: str, folder: Path) -> Iterator[tuple[int, int]]:
     """Serve with one worker for as long as the caller looks; yields the port and the worker's pid."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -135,7 +133,7 @@ def _served(dsn: str, folder: Path) -> Iterator[tuple[int, int]]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LIANBING_")}
     environ = kept | {
         "LIANBING_DATABASE_URL": dsn,
-        "LIANBING_SECRET_KEY": "bench-" * 8,
+        "LIANBING_SECRET_KEY": SECRET,
         "LIANBING_SCHEDULER": "0",
         "LIANBING_LOG_LEVEL": "warning",
         "LIANBING_DATA_DIR": str(folder),
@@ -161,7 +159,7 @@ def _ready(port: int) -> bool:
         return False
 
 
-def _process_cpu(pid: int) -> float:
+def process_cpu(pid: int) -> float:
     """Return the seconds of CPU that a process used so far; 0 where the system does not tell."""
     stat = Path(f"/proc/{pid}/stat")
     if not stat.exists():
@@ -170,7 +168,8 @@ def _process_cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def _execute(dsn: str, statements: Sequence[str], officers: int) -> None:
+async def execute(dsn: str, statements: Sequence[str], officers: int) -> None:
+    """Run these statements for so many officers."""
     connection = await asyncpg.connect(dsn)
     try:
         for statement in statements:
@@ -179,7 +178,9 @@ async def _execute(dsn: str, statements: Sequence[str], officers: int) -> None:
         await connection.close()
 
 
-def _machine(dsn: str) -> str:
+def machine(dsn: str) -> str:
+    """Return what the figures were measured on."""
+
     async def settings() -> list[str]:
         connection = await asyncpg.connect(dsn)
         try:

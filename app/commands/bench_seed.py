@@ -7,12 +7,18 @@ import uuid
 import asyncpg
 
 QUESTIONS = 10
+MATCH_SECONDS = 60
+BRANCHES = 2000
 OFFICERS_A_SECOND = 2500  # enough for 25,000 answers a second
 
 _ID = "('00000000-0000-7000-8000-' || lpad(to_hex({n}), 12, '0'))::uuid"
 _OFFICER = _ID.format(n="n")
 _UNIT = _ID.format(n=0x7FFFFFFF)
 _QUESTION = _ID.format(n="0x7f0000 + n")
+_BRANCH = _ID.format(n="0x7e000000 + {n}")
+_MATCH, _RUN = (_ID.format(n="n").replace("8000", kind) for kind in ("8001", "8002"))
+_SEAT = _ID.format(n="2 * n + seat - 1").replace("8000", "8003")
+_PLAYER = _ID.format(n="2 * n + seat - 1")
 
 
 def paper_id(officer: int) -> uuid.UUID:
@@ -23,6 +29,11 @@ def paper_id(officer: int) -> uuid.UUID:
 def token(officer: int) -> str:
     """Return the session token of officer number `officer`."""
     return f"bench-{officer}"
+
+
+def match_id(number: int) -> uuid.UUID:
+    """Return the id of match number `number`, of the officers 2 * number (seat 1) and 2 * number + 1."""
+    return uuid.UUID(f"00000000-0000-7000-8001-{number:012x}")
 
 
 SEED = (
@@ -47,6 +58,40 @@ SEED = (
             10, now(), now() + interval '1 day'
         FROM generate_series(0, :officers) n""",
 )
+
+# Officers in branches, and `:matches` live matches that begin in an hour; what RESET leaves is there already.
+MATCH_SEED = (
+    f"""INSERT INTO unit (id, parent_id, kind, name, path, created_at)
+        SELECT {_BRANCH.format(n="n")}, {_UNIT}, 'branch', n, ARRAY[{_UNIT}, {_BRANCH.format(n="n")}], now()
+        FROM generate_series(0, {BRANCHES - 1}) n""",
+    f"""INSERT INTO assignment (id, officer_id, unit_id, takes_part, from_day, created_at)
+        SELECT gen_random_uuid(), {_OFFICER}, {_BRANCH.format(n=f"n % {BRANCHES}")}, true, current_date - 1, now()
+        FROM generate_series(0, :officers) n""",
+    f"""INSERT INTO match (id, contest_id, mode, revision_ids, seconds, points_per_question, created_at)
+        SELECT {_MATCH}, {_UNIT}, 'live',
+            ARRAY(SELECT {_ID.format(n="0x7f0000 + (n * 7 + k) % 100")} FROM generate_series(1, :questions) k),
+            {MATCH_SECONDS}, 20, now()
+        FROM generate_series(0, :matches - 1) n""",
+    f"""INSERT INTO match_run (id, match_id, players, questions, seconds, started_at, cursor_opens_at, ends_at)
+        SELECT {_RUN}, {_MATCH}, 2, :questions, {MATCH_SECONDS}, at, at, at + interval '1 hour'
+        FROM generate_series(0, :matches - 1) n, LATERAL (SELECT now() + interval '1 hour' AS at) AS later""",
+    f"""INSERT INTO paper (id, contest_id, officer_id, day, kind, revision_ids, points_per_question, opened_at, closes_at,
+            match_id, run_id, seat)
+        SELECT {_SEAT}, contest_id, {_PLAYER}, current_date, 'match', revision_ids, 20, now(), now() + interval '1 day',
+            {_MATCH}, {_RUN}, seat
+        FROM generate_series(0, :matches - 1) n JOIN match ON match.id = {_MATCH}, generate_series(1, 2) seat""",
+    "UPDATE officer_day SET matches_required = 1, matches_countable = 2",
+    "VACUUM ANALYZE",
+    "CHECKPOINT",
+)
+
+# The matches begin after `:lead` seconds, evenly spread over a cycle.
+BEGIN = f"""
+UPDATE match_run r SET started_at = at, cursor_opens_at = at, ends_at = at + interval '1 hour'
+FROM generate_series(0, :matches - 1) n,
+     LATERAL (SELECT clock_timestamp() + (:lead + :cycle * n / :matches) * interval '1 second' AS at) AS later
+WHERE r.id = {_RUN}
+"""
 
 # The same reads and writes as one answer of ours, one statement each; officer and paper share their id.
 WORK = r"""

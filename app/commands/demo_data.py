@@ -8,19 +8,20 @@ import datetime as dt
 import io
 import random
 import uuid
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import delete, select, text, update
 
 from app.bank.cache import BankCache
 from app.bank.service import import_directory
+from app.commands.demo_matches import LONGEST, Hall, Player, Session, chosen
 from app.contests.service import create_contest, open_contest
 from app.core.clock import at, local_day
 from app.core.ids import new_id
 from app.core.security import new_token, token_hash
 from app.notices.service import tick
-from app.papers.rules import choice_of
 from app.papers.service import AnswerDesk, Submission
 from app.participation.schemas import NewReminder
 from app.participation.service import log_reminder
@@ -52,43 +53,51 @@ SIGN_INS = (
     ("省厅", PROVINCE_CLERK),
     ("管理员", ADMIN),
 )
-_DESKS = 2
-_FRESH_TODAY = {account for _, account in SIGN_INS}  # whoever tries the demo finds today's quiz to do
+_GROUPS = 2
+_CHALLENGER = "丰顺010"
+_FRESH_TODAY = {account for _, account in SIGN_INS} | {_CHALLENGER}  # who tries the demo finds today's task to do
 _HALF_WAY_TODAY = {"梅江005", "梅江012", "梅江020"}
+_SLOTS = (dt.time(7, 20), dt.time(12), dt.time(18), dt.time(20, 20))  # quizzes begin within an hour and a half of each
+_EVENING = (2, 3)
+_CROWD = (3, 5, 4, 2)
+_AFTER = (dt.time(9, 5), dt.time(13, 45), dt.time(19, 45), dt.time(22, 5))  # the quizzes of the slot are over
+_LUNCH, _LATE = dt.time(12, 40), dt.time(22, 40)
+_ONCE_MORE = dt.timedelta(minutes=10)
+_EARLY = 0.2
+_MATCHES = (0.03, 0.82, 0.15)  # the chances of none, one, two
+_MATCHES_OF_THE_HALF_HEARTED = (0.7, 0.3, 0)
 _DILIGENCE = {
-    "蕉岭": 0.97,
-    "平远": 0.95,
-    "梅江": 0.92,
-    "大埔": 0.9,
-    "梅县": 0.87,
-    "兴宁": 0.82,
-    "丰顺": 0.8,
-    "五华": 0.72,
+    "蕉岭": 1.0,
+    "平远": 0.99,
+    "梅江": 0.97,
+    "大埔": 0.96,
+    "梅县": 0.94,
+    "兴宁": 0.91,
+    "丰顺": 0.9,
+    "五华": 0.88,
 }
 
 
 @dataclass(frozen=True)
-class Player:
-    """An officer of the history: how likely to finish a day, how likely to be right."""
-
-    account: str
-    officer_id: uuid.UUID
-    key: bytes
-    diligence: float
-    skill: float
-
-
-@dataclass(frozen=True)
 class Desks:
-    """The desks of one worker process: two of them keep the database busy while the other's batch is made."""
+    """The desks of a group: while one group's batch is made, the other keeps the database busy."""
 
+    cache: BankCache
     quizzes: QuizDesk
     answers: AnswerDesk
+    hall: Hall
 
     @classmethod
     def of(cls, services: Services, cache: BankCache) -> Desks:
         """Open desks of their own."""
-        return cls(QuizDesk(services.database, cache), AnswerDesk(services.database.answers))
+        answers = AnswerDesk(services.database.answers)
+        return cls(cache, QuizDesk(services.database, cache), answers, Hall(services, cache))
+
+    async def close(self) -> None:
+        """Finish what is in flight."""
+        await self.quizzes.close()
+        await self.answers.close()
+        await self.hall.close()
 
 
 def roster_csv() -> bytes:
@@ -238,22 +247,27 @@ class Seed:
             )
             for officer_id, account in found.all():
                 key = _add_session(session, officer_id, now)
-                diligence = _DILIGENCE.get(account[:2], 0.88) + self._random.uniform(-0.12, 0.08)
+                diligence = _DILIGENCE.get(account[:2], 0.94) + self._random.uniform(-0.12, 0.08)
                 players.append(Player(account, officer_id, key, diligence, self._random.uniform(0.62, 0.97)))
         return players
 
     async def _history(self, players: list[Player], first: dt.date, now: dt.datetime) -> None:
+        """Let them play day after day, in groups that meet nobody of another and so never wait for each other."""
         cache = BankCache()
-        desks = [Desks.of(self._services, cache) for _ in range(_DESKS)]
-        for day in (first + dt.timedelta(days=n) for n in range(DAYS_BEFORE + 1)):
-            await asyncio.gather(
-                *(_play(player, day, now, desks[number % _DESKS], cache) for number, player in enumerate(players))
-            )
+        days = [first + dt.timedelta(days=n) for n in range(DAYS_BEFORE + 1)]
+        groups = [players[n::_GROUPS] for n in range(_GROUPS)]
+        desks = [Desks.of(self._services, cache) for _ in groups]
+        for some in (days[:1], days[1:]):
+            await asyncio.gather(*(_live(group, some, now, at) for group, at in zip(groups, desks, strict=True)))
+            await self._analyze()
+        await _with_colleagues(desks[0], players, now)
         for desk in desks:
-            await desk.quizzes.close()
-            await desk.answers.close()
+            await desk.close()
+
+    async def _analyze(self) -> None:
+        """Let the database plan on tables that were empty a moment ago."""
         async with self._services.database.reads() as session:
-            await session.execute(text("ANALYZE"))  # what follows plans on tables that were empty a moment ago
+            await session.execute(text("ANALYZE"))
 
     async def _reminders(self, players: list[Player], now: dt.datetime) -> None:
         """Two telephone calls of the liaison officer, yesterday evening."""
@@ -282,37 +296,85 @@ class Seed:
                     await tick(services, now=struck)
 
 
-async def _play(player: Player, day: dt.date, now: dt.datetime, desks: Desks, cache: BankCache) -> None:
-    """One officer's day: not begun, left half-way, or finished; nothing at or after `now`."""
+class _Plan(NamedTuple):
+    """What an officer does on a day: the quiz, begun at `begins_at`, and so many matches, `early` ones before it."""
+
+    player: Player
+    slot: int
+    begins_at: dt.datetime
+    questions: int
+    matches: int
+    early: bool
+    rng: random.Random
+
+
+def _plan(player: Player, day: dt.date, now: dt.datetime) -> _Plan | None:
+    """One officer's day: not begun, left half-way, or finished."""
     rng = random.Random(f"{day}:{player.diligence}")  # noqa: S311 - as above
     mood = rng.random()
-    if mood > player.diligence + 0.05:
-        return
-    moment = at(day, dt.time(7)) + dt.timedelta(minutes=rng.choices([20, 300, 660, 800], [3, 5, 4, 2])[0])
-    moment += dt.timedelta(seconds=rng.uniform(0, 5400))
-    if moment >= now or (day == local_day(now) and player.account in _FRESH_TODAY):
+    today = day == local_day(now)
+    if mood > player.diligence + 0.05 or (today and player.account in _FRESH_TODAY):
+        return None
+    slot = rng.choices(range(len(_SLOTS)), _CROWD)[0]
+    begins_at = at(day, _SLOTS[slot]) + dt.timedelta(seconds=rng.uniform(0, 5400))
+    finishes = mood <= player.diligence
+    questions = 10 if finishes else rng.randint(0, 8)
+    matches = rng.choices((0, 1, 2), _MATCHES if finishes else _MATCHES_OF_THE_HALF_HEARTED)[0]
+    if today and player.account in _HALF_WAY_TODAY:
+        questions, matches = 4, 0
+    early = matches > 0 and slot in _EVENING and rng.random() < _EARLY
+    return _Plan(player, slot, begins_at, questions, matches, early, rng)
+
+
+async def _live(players: list[Player], days: list[dt.date], now: dt.datetime, desks: Desks) -> None:
+    """Let officers live through the days: some play at noon, all do the quiz, most play after it, some once more."""
+    for day in days:
+        plans = [plan for player in players if (plan := _plan(player, day, now))]
+        wanted = Counter({plan.player: plan.matches for plan in plans})
+        lunch = Session(at(day, _LUNCH), [plan.player for plan in plans if plan.early])
+        wanted -= Counter(await desks.hall.round(_past([lunch], now)))
+        await asyncio.gather(*(_quiz(plan, now, desks) for plan in plans))
+        for later in (dt.timedelta(), _ONCE_MORE):
+            plans.sort(key=lambda plan: wanted[plan.player] < plan.matches)  # who has not played yet comes first
+            sessions = [
+                Session(
+                    at(day, ends) + later, [plan.player for plan in plans if plan.slot == slot and wanted[plan.player]]
+                )
+                for slot, ends in enumerate(_AFTER)
+            ]
+            wanted -= Counter(await desks.hall.round(_past(sessions, now)))
+
+
+async def _quiz(plan: _Plan, now: dt.datetime, desks: Desks) -> None:
+    """Do the quiz of an officer's day; nothing at or after `now`."""
+    player, rng, moment = plan.player, plan.rng, plan.begins_at
+    if moment >= now:
         return
     attempt = (await desks.quizzes.open(Opening(player.key, moment))).attempt
-    wanted = len(attempt["questions"]) if mood <= player.diligence else rng.randint(0, 8)
-    if day == local_day(now) and player.account in _HALF_WAY_TODAY:
-        wanted = 4
     handed_in = []
-    for question in attempt["questions"][:wanted]:
+    for question in attempt["questions"][: plan.questions]:
         moment += dt.timedelta(seconds=rng.uniform(15, 60))
         if moment >= now:
             break
+        revision = desks.cache.held(uuid.UUID(question["question_id"]))
+        choice = chosen(revision, rng, player.skill) if revision else question["options"][0]["id"]
         handed_in.append(
-            desks.answers.record(
-                Submission(
-                    player.key,
-                    attempt["id"],
-                    question["position"],
-                    _choice(question, cache, rng, player.skill),
-                    moment,
-                )
-            )
+            desks.answers.record(Submission(player.key, attempt["id"], question["position"], choice, moment))
         )
     await asyncio.gather(*handed_in)
+
+
+def _past(sessions: list[Session], now: dt.datetime) -> list[Session]:
+    """Return those that are over by `now`."""
+    return [session for session in sessions if session.begins_at + LONGEST < now]
+
+
+async def _with_colleagues(desks: Desks, players: list[Player], now: dt.datetime) -> None:
+    """Let some play against recorded runs, yesterday late, and one challenge whoever tries the demo, half an hour ago."""
+    yesterday = local_day(now) - dt.timedelta(days=1)
+    await desks.hall.relays(Session(at(yesterday, _LATE), players[100:106]))
+    challenger = next(player for player in players if player.account == _CHALLENGER)
+    await desks.hall.challenge(challenger, SIGN_INS[0][1], now - dt.timedelta(minutes=30))
 
 
 def _add_session(session: AsyncSession, officer_id: uuid.UUID, now: dt.datetime) -> bytes:
@@ -325,11 +387,3 @@ def _add_session(session: AsyncSession, officer_id: uuid.UUID, now: dt.datetime)
 async def _officer(session: AsyncSession, account: str) -> Officer:
     found: Officer = (await session.scalars(select(Officer).where(Officer.employee_no == account))).one()
     return found
-
-
-def _choice(question: dict[str, Any], cache: BankCache, rng: random.Random, skill: float) -> str:
-    revision = cache.held(uuid.UUID(question["question_id"]))
-    if revision is None or rng.random() < skill:
-        return choice_of(revision.key) if revision else question["options"][0]["id"]
-    right = set(revision.key)
-    return next((key for key, _ in revision.options if {key} != right), revision.options[0][0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from app.core.clock import at, local_day
 from app.core.errors import Conflict, FieldProblem, Invalid
-from app.core.wording import explain
+from app.core.wording import explain, near
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,8 +52,8 @@ class Matches(_Part):
     questions: int = Field(5, ge=1, le=20)
     seconds: int = Field(30, ge=5, le=300)
     points_per_question: int = Field(20, ge=1, le=100)
-    counted_per_day: int = Field(0, ge=0, le=10)
-    required_per_day: int = Field(0, ge=0, le=10)
+    counted_per_day: int = Field(2, ge=0, le=10)
+    required_per_day: int = Field(1, ge=0, le=10)
 
     @model_validator(mode="after")
     def _reachable(self) -> Matches:
@@ -148,8 +147,7 @@ def _problem(pointer: str, item: Mapping[str, Any]) -> FieldProblem:
     escaped = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path)
     if item["type"] != "extra_forbidden":
         return FieldProblem(pointer + escaped, explain(item))
-    near = difflib.get_close_matches(path[-1], _names_at(path[:-1]), n=1, cutoff=0)[0]
-    return FieldProblem(pointer + escaped, f"没有这一项规则，最接近的是 {near}，请改正或删除。")
+    return FieldProblem(pointer + escaped, f"没有这一项规则{near(path[-1], _names_at(path[:-1]))}，请改正或删除。")
 
 
 def _names_at(path: list[str]) -> list[str]:

@@ -30,7 +30,7 @@ def local_day(instant: dt.datetime) -> dt.date:
     return instant.astimezone(ZONE).date()
 
 
-@lru_cache(maxsize=256)  # the answers of a batch share their instant
+@lru_cache(maxsize=1 << 15)  # those who watch or poll are told the same instants again and again
 def wire(instant: dt.datetime) -> str:
     """Return `instant` as RFC 3339 with the contest's offset, as the API writes times."""
     return instant.astimezone(ZONE).isoformat()

@@ -5,7 +5,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
 from prometheus_client.multiprocess import MultiProcessCollector
 
 if TYPE_CHECKING:
@@ -27,6 +35,7 @@ ANSWERS = Counter("lianbing_answers", "Answers judged, by outcome", ["outcome"])
 SIGN_INS = Counter("lianbing_sign_ins", "Sign-in attempts, by outcome", ["outcome"])
 DELIVERIES = Counter("lianbing_deliveries", "Delivery attempts, by channel kind and outcome", ["channel", "outcome"])
 TICKS = Counter("lianbing_ticks", "Rounds of planner and worker, by outcome", ["outcome"])
+SOCKETS = Gauge("lianbing_match_sockets", "Open sockets of matches", multiprocess_mode="livesum")
 
 
 def exposition() -> tuple[Iterable[bytes], str]:

@@ -1,1 +1,1 @@
-"""Proofs: recomputing what was counted."""
+"""Proofs and flags: recomputing what was counted, and what a person should look at."""

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, text
 
 from app.contests.models import Contest
 from app.contests.queries import rules_on
 from app.core.audit import GENESIS, AuditEntry, entry_hash
-from app.integrity.queries import ANSWERS, ANSWERS_WITHOUT_PAPER, OFFICER_DAYS, PAPERS_WITHOUT_DAY, TOTALS
+from app.integrity.queries import (
+    ANSWERS,
+    ANSWERS_WITHOUT_PAPER,
+    DAYS_WITHOUT_PAPER,
+    OFFICER_DAYS,
+    PAPERS_WITHOUT_DAY,
+    RUNS,
+    SEATS,
+    TOTALS,
+)
+from app.matches.rules import GAP, Clock, windows
 from app.participation.models import FrozenDay
 from app.participation.queries import figures_as_of, figures_frozen
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from sqlalchemy.ext.asyncio import AsyncSession
 
 _SHOWN = 20
@@ -28,6 +37,7 @@ class Verification:
 
     officer_days: int = 0
     answers: int = 0
+    matches: int = 0
     frozen_days: int = 0
     audit_entries: int = 0
     discrepancies: list[str] = field(default_factory=list)
@@ -45,6 +55,7 @@ async def verify(session: AsyncSession, *, day: dt.date | None = None) -> Verifi
     """
     found = Verification()
     await _answers(session, found, day)
+    await _runs(session, found, day)
     await _frozen(session, found, day)
     await _audit(session, found)
     return found
@@ -55,7 +66,9 @@ async def _answers(session: AsyncSession, found: Verification, day: dt.date | No
     found.officer_days, found.answers = totals.officer_days, totals.answers
     checks = {
         "答题日统计与答案不符": OFFICER_DAYS,
+        "答题日统计没有试卷": DAYS_WITHOUT_PAPER,
         "试卷没有答题日统计": PAPERS_WITHOUT_DAY,
+        "对战计入情况与答案不符": SEATS,
         "答案的判分、题号或时间不符": ANSWERS,
         "答案没有对应的试卷或试题": ANSWERS_WITHOUT_PAPER,
     }
@@ -64,6 +77,41 @@ async def _answers(session: AsyncSession, found: Verification, day: dt.date | No
         found.discrepancies += [f"{label}：{' '.join(map(str, row))}" for row in rows[:_SHOWN]]
         if len(rows) > _SHOWN:
             found.discrepancies.append(f"{label}：共{len(rows)}处，其余不再列出")
+
+
+async def _runs(session: AsyncSession, found: Verification, day: dt.date | None) -> None:
+    stream = await session.stream(text(RUNS), {"day": day}, execution_options={"yield_per": 1000})
+    async for row in stream:
+        found.matches += 1
+        if not _run_adds_up(row):
+            found.discrepancies.append(f"对战的计时与答案不符：{row.match_id}")
+
+
+def _run_adds_up(row: Any) -> bool:
+    """Whether a run's bits and windows are those that follow from its answers."""
+    given = {
+        (seat, position): (dt.datetime.fromisoformat(at), correct)
+        for seat, answers in zip(row.seats, row.answers, strict=True)
+        for position, at, correct in answers
+    }
+    masks, rights = [0, 0], [0, 0]
+    for (seat, position), (_, correct) in given.items():
+        masks[seat - 1] |= 1 << position
+        rights[seat - 1] |= correct << position
+    clock = Clock(row.started_at, row.questions, row.seconds, row.players, row.pace, None)
+    times = windows(clock, {key: at for key, (at, _) in given.items()})
+    opens_at = [*(window.opens_at for window in times), times[-1].over_at + GAP]
+    in_time = all(
+        times[position - 1].opens_at <= at < times[position - 1].opens_at + clock.window
+        for (_, position), (at, _) in given.items()
+    )
+    ends_at = row.ends_at if row.forfeited_by else times[-1].over_at
+    return (
+        (list(row.masks), list(row.rights)) == (masks, rights)
+        and opens_at[row.cursor - 1] == row.cursor_opens_at
+        and row.ends_at == ends_at
+        and in_time
+    )
 
 
 async def _frozen(session: AsyncSession, found: Verification, day: dt.date | None) -> None:

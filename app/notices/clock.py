@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -27,26 +27,19 @@ log = structlog.get_logger(__name__)
 SLOT_HOURS = CronTrigger(hour="8,12,18,22", minute=0, second=10, timezone=ZONE)
 """The four slots, ten seconds on; the trigger needs the zone itself, the scheduler's does not reach it."""
 
-
-class Round(Protocol):
-    """Work of another package that is done again and again, by any process; it asks `stopping` before each beginning."""
-
-    __name__: str
-
-    def __call__(self, services: Services, *, stopping: Callable[[], bool]) -> Coroutine[Any, Any, object]:
-        """Do one round."""
-        ...  # pragma: no cover
-
-
 _EVERY = IntervalTrigger(seconds=30, timezone=ZONE)
 _MISFIRE_GRACE = 3600  # seconds; however late, a call is welcome: the rows know what is due
 
 
 @asynccontextmanager
-async def clockwork(app: FastAPI, services: Services, *also: Round) -> AsyncIterator[None]:  # noqa: ARG001 - the lifespan's form
-    """Run the clock of this process while the application serves: the notices' round, then `also` those of others.
+async def clockwork(
+    app: FastAPI,  # noqa: ARG001 - the lifespan's form
+    services: Services,
+    *also: Callable[..., Coroutine[Any, Any, object]],
+) -> AsyncIterator[None]:
+    """Run the clock of this process while the application serves; what is in flight is awaited at the end.
 
-    What is in flight is awaited at the end.
+    At each ring it calls the notices' round and then `also`, rounds of other packages: `work(services, stopping=...)`.
     """
     if not services.settings.scheduler:
         yield
@@ -74,7 +67,10 @@ async def _ring(wake: asyncio.Event) -> None:
 
 
 async def _rounds(
-    services: Services, also: Sequence[Round], wake: asyncio.Event, stop: asyncio.Event
+    services: Services,
+    also: Sequence[Callable[..., Coroutine[Any, Any, object]]],
+    wake: asyncio.Event,
+    stop: asyncio.Event,
 ) -> None:
     while True:
         await wake.wait()
@@ -90,4 +86,4 @@ async def _rounds(
             try:
                 await work(services, stopping=stop.is_set)
             except Exception:  # as above, and no round keeps another from its turn
-                log.exception("round failed", round=work.__name__)
+                log.exception("round failed")

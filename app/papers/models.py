@@ -17,7 +17,12 @@ class Paper(Base):
 
     __tablename__ = "paper"
     __table_args__ = (
-        CheckConstraint("kind IN ('quiz')", name="kind"),
+        CheckConstraint("kind IN ('quiz', 'match')", name="kind"),
+        CheckConstraint(
+            "(kind = 'match') = (match_id IS NOT NULL AND run_id IS NOT NULL AND seat IN (1, 2))", name="seat"
+        ),
+        Index("uq_paper_match", "match_id", "officer_id", unique=True, postgresql_where=text("match_id IS NOT NULL")),
+        Index("uq_paper_seat", "run_id", "seat", unique=True, postgresql_where=text("run_id IS NOT NULL")),
         Index(
             "uq_paper_quiz",
             "contest_id",
@@ -39,6 +44,9 @@ class Paper(Base):
     points_per_question: Mapped[int] = mapped_column(SmallInteger)
     opened_at: Mapped[dt.datetime]
     closes_at: Mapped[dt.datetime]
+    match_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("match.id"))
+    run_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("match_run.id"))
+    seat: Mapped[int | None] = mapped_column(SmallInteger)
 
 
 class Answer(Base):
@@ -64,7 +72,10 @@ class Answer(Base):
 
 
 class OfficerDay(Base):
-    """The state of one officer's contest day, written in the answer's own transaction."""
+    """The state of one officer's contest day, written in the answer's own transaction.
+
+    `quiz_questions` is 0 until the quiz is opened; of matches at most `matches_countable` count, with their points.
+    """
 
     __tablename__ = "officer_day"
     __table_args__ = (
@@ -83,4 +94,6 @@ class OfficerDay(Base):
     quiz_finished_at: Mapped[dt.datetime | None]
     matches_counted: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     matches_required: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    matches_countable: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    match_points: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     done_at: Mapped[dt.datetime | None]

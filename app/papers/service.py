@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import asyncpg
@@ -22,14 +23,38 @@ if TYPE_CHECKING:
 
     from app.papers.hot_path import Connection
 
-_LOOK_AGAIN = {"again", "closed", "paused"}
+Refusal = Callable[[Any], LianbingError]
+
+
+class Kind(NamedTuple):
+    """What answers to one kind of paper differ in: the set statements and what else they refuse."""
+
+    name: str
+    write: str
+    lock: str
+    refusals: Mapping[str, Refusal]
+    look_again: frozenset[str]
+    """Verdicts that may change once the locks are held: the item is judged a second time."""
+
+
+def _closed(row: Any) -> LianbingError:
+    return QuizClosed("本日答题已经截止，此答案没有计入。", closes_at=row["closes_at"])
+
+
+def _paused(_row: Any) -> LianbingError:
+    return ContestPaused("竞赛暂停中，此答案尚未提交，恢复后请重新提交。")
+
+
+# `again`: two different answers to one question came in one batch, and the first is stored by now. `closed`, `paused`:
+# while we waited for the locks another process may have recorded this very answer in time.
+QUIZ = Kind("answers", WRITE, LOCK, {"closed": _closed, "paused": _paused}, frozenset({"again", "closed", "paused"}))
 
 
 class Submission(NamedTuple):
     """One answer as it came in; `at` is set only by tests, demo history and simulation."""
 
     token_hash: bytes
-    paper_id: str  # a UUID in canonical lower case: asyncpg reads it faster than Python makes an object of it
+    paper_id: str  # (of a match: the match's id) a UUID in canonical lower case: asyncpg reads it faster than Python makes an object of it
     position: int
     choice: str
     at: dt.datetime | None
@@ -69,8 +94,16 @@ def as_recorded(row: Any, *, position: int, questions: int) -> Recorded:
 class AnswerDesk:
     """Takes answers of every kind of paper; what `record` returns is committed."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        kind: Kind = QUIZ,
+        *,
+        committed: Callable[[Sequence[asyncpg.Record]], None] | None = None,
+    ) -> None:
         self._pool = pool
+        self._kind = kind
+        self._committed = committed
         self._batcher: Batcher[Submission, Recorded] = Batcher(self._write)
 
     async def record(self, submission: Submission) -> Recorded:
@@ -87,14 +120,14 @@ class AnswerDesk:
 
     async def _write(self, items: Sequence[Submission]) -> Sequence[Recorded | Exception]:
         distinct = list(dict.fromkeys(items))
-        metrics.BATCHES.labels("answers").observe(len(distinct))
+        metrics.BATCHES.labels(self._kind.name).observe(len(distinct))
         rows = dict(zip(distinct, await self._judge(distinct), strict=True))
-        # `again`: two different answers to one question came in one batch, and the first is stored by now. `closed`,
-        # `paused`: while we waited for the locks another process may have recorded this very answer in time.
-        again = [item for item, row in rows.items() if row["verdict"] in _LOOK_AGAIN]
+        again = [item for item, row in rows.items() if row["verdict"] in self._kind.look_again]
         if again:
             rows.update(zip(again, await self._judge(again), strict=True))
-        results = [_outcome(item, rows[item]) for item in items]
+        if self._committed:
+            self._committed(list(rows.values()))
+        results = [self._outcome(item, rows[item]) for item in items]
         outcomes = Counter(result.code if isinstance(result, LianbingError) else "recorded" for result in results)
         for outcome, count in outcomes.items():
             metrics.ANSWERS.labels(outcome).inc(count)
@@ -107,24 +140,24 @@ class AnswerDesk:
 
         async def work(connection: Connection) -> list[asyncpg.Record]:
             try:
-                return list(await connection.fetch(WRITE, numbers, *columns))
+                return list(await connection.fetch(self._kind.write, numbers, *columns))
             except asyncpg.UniqueViolationError:
                 # Another process answered one of these questions between our snapshot and our locks.
                 async with connection.transaction():
-                    await connection.execute(LOCK, papers)
-                    return list(await connection.fetch(WRITE, numbers, *columns))
+                    await connection.execute(self._kind.lock, papers)
+                    return list(await connection.fetch(self._kind.write, numbers, *columns))
 
         return await committed(self._pool, work)
 
+    def _outcome(self, item: Submission, row: Any) -> Recorded | LianbingError:
+        verdict = row["verdict"]
+        if verdict in {"new", "recorded"} and row["choice"] == item.choice:
+            return as_recorded(row, position=item.position, questions=row["questions"])
+        refusal = self._kind.refusals.get(verdict)
+        return refusal(row) if refusal else _refusal(verdict)
 
-def _outcome(item: Submission, row: Any) -> Recorded | LianbingError:
-    verdict = row["verdict"]
-    if verdict in {"new", "recorded"} and row["choice"] == item.choice:
-        return as_recorded(row, position=item.position, questions=row["questions"])
-    return _refusal(verdict, row)
 
-
-def _refusal(verdict: str, row: Any) -> LianbingError:
+def _refusal(verdict: str) -> LianbingError:
     match verdict:
         case "unauthenticated":
             return Unauthenticated("登录已失效，请重新登录；未提交的答案仍保存在手机上。")
@@ -134,10 +167,6 @@ def _refusal(verdict: str, row: Any) -> LianbingError:
             return NotFound("没有找到这份试卷。")
         case "recorded":
             return AnswerAlreadyRecorded("这道题已经提交过另一个答案，以先提交的为准。")
-        case "closed":
-            return QuizClosed("本日答题已经截止，此答案没有计入。", closes_at=row["closes_at"])
-        case "paused":
-            return ContestPaused("竞赛暂停中，此答案尚未提交，恢复后请重新提交。")
         case _:
             detail = "题号、选项或选项个数与试卷不符，请刷新页面后重新作答。"
             return InvalidChoice(detail, errors=[FieldProblem("/option_ids", detail)])

@@ -119,8 +119,9 @@ ORDER BY s.ord
 ISSUE = """
 WITH wanted AS (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::date[], $5::text[], $6::int[], $7::timestamptz[],
-                         $8::timestamptz[], $9::int[])
-        AS w(id, contest_id, officer_id, day, revision_ids, points, opened_at, closes_at, matches_required)
+                         $8::timestamptz[], $9::int[], $10::int[])
+        AS w(id, contest_id, officer_id, day, revision_ids, points, opened_at, closes_at, matches_required,
+             matches_countable)
 ),
 issued AS (
     INSERT INTO paper (id, contest_id, officer_id, day, kind, revision_ids, points_per_question, opened_at, closes_at)
@@ -130,11 +131,11 @@ issued AS (
     RETURNING id, contest_id, officer_id, day, revision_ids
 ),
 begun AS (
-    INSERT INTO officer_day (contest_id, officer_id, day, quiz_questions, matches_required)
-    SELECT i.contest_id, i.officer_id, i.day, cardinality(i.revision_ids), w.matches_required
+    INSERT INTO officer_day (contest_id, officer_id, day, quiz_questions, matches_required, matches_countable)
+    SELECT i.contest_id, i.officer_id, i.day, cardinality(i.revision_ids), w.matches_required, w.matches_countable
     FROM issued i JOIN wanted w USING (id)
     ORDER BY i.officer_id, i.day, i.contest_id
-    ON CONFLICT DO NOTHING
+    ON CONFLICT (contest_id, officer_id, day) DO UPDATE SET quiz_questions = excluded.quiz_questions
 )
 SELECT id FROM issued
 """

@@ -11,11 +11,10 @@ from app.contests.rules import closes_at, opens_at
 from app.core.clock import wire
 from app.core.errors import NotFound
 from app.core.ids import parse_id
+from app.papers.asking import rules_of
 from app.papers.queries import own_paper
-from app.papers.rules import PaperStatus
+from app.papers.rules import PaperStatus, Situation, next_opening, refusal
 from app.papers.views import paper_view
-from app.quiz.rules import Situation, next_opening, refusal
-from app.quiz.service import rules_of
 from app.quiz.statements import TODAY
 
 if TYPE_CHECKING:

@@ -1,14 +1,12 @@
-"""HTTP: the daily quiz (每日一测). Single answers take the way of `answering.py`."""
+"""HTTP: the daily quiz (每日一测). Single answers take the way of `app.papers.answering`."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 import uuid
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-import orjson
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
 from app.bank.cache import BankCache
@@ -24,13 +22,15 @@ from app.core.errors import (
 )
 from app.core.http import dumps, polled, problem_body, problems
 from app.core.ids import parse_id
-from app.core.security import token_hash
 from app.core.wiring import Services, Wired
+from app.papers.answering import Answering, read_object
+from app.papers.schemas import Choice, json_body
+from app.papers.service import AnswerDesk
+from app.papers.views import answer_view
 from app.quiz import queries
-from app.quiz.answering import HotPath, read_object
-from app.quiz.schemas import AnswerResult, Attempt, Choice, Outbox, OutboxResult, PositionedChoice, Today
-from app.quiz.service import Opening
-from app.roster.signed_in import SignedIn, presented_token
+from app.quiz.schemas import AnswerResult, Attempt, Outbox, OutboxResult, Today
+from app.quiz.service import Opening, QuizDesk
+from app.roster.signed_in import SignedIn, presented_hash
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -44,34 +44,32 @@ _NO_PAPER = str(uuid.UUID(int=0))
 @asynccontextmanager
 async def hot_path(app: FastAPI, services: Services) -> AsyncIterator[None]:
     """Keep the desks open while the application serves."""
-    desks = HotPath(services, BankCache())
-    app.state.hot_path = desks
+    cache: BankCache = app.state.bank_cache
+    answering = Answering(services, cache, AnswerDesk(services.database.answers), answer_view)
+    desks = Desks(cache, answering, QuizDesk(services.database, cache))
+    app.state.quiz_desks = desks
+    app.state.answering["daily-quiz/attempts"] = answering
     try:
         yield
     finally:
-        await desks.close()
+        await desks.answering.close()
+        await desks.quizzes.close()
 
 
-async def _desks(request: Request) -> HotPath:
-    desks: HotPath = request.app.state.hot_path
+class Desks(NamedTuple):
+    """What this process takes answers and hands out quizzes with."""
+
+    cache: BankCache
+    answering: Answering
+    quizzes: QuizDesk
+
+
+async def _desks(request: Request) -> Desks:
+    desks: Desks = request.app.state.quiz_desks
     return desks
 
 
-Desks = Annotated[HotPath, Depends(_desks)]
-
-
-def _token(request: Request) -> bytes:
-    token = presented_token(request)
-    if token is None:
-        raise Unauthenticated
-    return token_hash(token)
-
-
-def _json_body(model: type[Choice | Outbox]) -> dict[str, Any]:
-    schema = model.model_json_schema()
-    if model is Outbox:
-        schema["properties"]["answers"]["items"] = schema.pop("$defs")[PositionedChoice.__name__]
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+Open = Annotated[Desks, Depends(_desks)]
 
 
 def _held(body: dict[str, Any]) -> list[dict[str, Any]]:
@@ -88,7 +86,7 @@ def _held(body: dict[str, Any]) -> list[dict[str, Any]]:
     summary="今日每日一测",
     responses={200: {"model": Today}, 304: {"description": "Not modified"}, **problems(401, 403)},
 )
-async def today(request: Request, wired: Wired, caller: SignedIn, desks: Desks) -> Response:
+async def today(request: Request, wired: Wired, caller: SignedIn, desks: Open) -> Response:
     """Return hours, status, the reason where it is closed, and the attempt if there is one."""
     async with wired.database.reads() as session:
         now = await wired.clock.now(session)
@@ -103,9 +101,9 @@ async def today(request: Request, wired: Wired, caller: SignedIn, desks: Desks) 
     status_code=201,
     responses={201: {"model": Attempt}, 200: {"model": Attempt}, **problems(401, 403, 409, 503)},
 )
-async def open_quiz(request: Request, wired: Wired, desks: Desks) -> Response:
+async def open_quiz(request: Request, wired: Wired, desks: Open) -> Response:
     """Open today's quiz: 201 with the new Attempt, 200 with the one that is there; safe to repeat."""
-    opened = await desks.quizzes.open(Opening(_token(request), wired.clock.override()))
+    opened = await desks.quizzes.open(Opening(presented_hash(request.headers.raw), wired.clock.override()))
     return Response(dumps(opened.attempt), 201 if opened.created else 200, media_type="application/json")
 
 
@@ -115,7 +113,7 @@ async def open_quiz(request: Request, wired: Wired, desks: Desks) -> Response:
     summary="一次每日一测",
     responses={200: {"model": Attempt}, 304: {"description": "Not modified"}, **problems(401, 403, 404)},
 )
-async def attempt(request: Request, attempt_id: str, wired: Wired, caller: SignedIn, desks: Desks) -> Response:
+async def attempt(request: Request, attempt_id: str, wired: Wired, caller: SignedIn, desks: Open) -> Response:
     """Return the caller's own attempt, with the answers recorded so far."""
     async with wired.database.reads() as session:
         now = await wired.clock.now(session)
@@ -128,20 +126,14 @@ async def attempt(request: Request, attempt_id: str, wired: Wired, caller: Signe
     operation_id="quiz_answer",
     summary="提交一题的答案（最终，不可更改）",
     responses={200: {"model": AnswerResult}, **problems(400, 401, 403, 404, 409, 422, 503)},
-    openapi_extra=_json_body(Choice),
+    openapi_extra=json_body(Choice),
 )
-async def answer(request: Request, attempt_id: str, position: str, desks: Desks) -> Response:
+async def answer(request: Request, attempt_id: str, position: str, desks: Open) -> Response:
     """Record the answer to one question; the same answer again returns the same reply, also after closing."""
+    token = presented_hash(request.headers.raw)
     paper_id = str(parse_id(attempt_id) or _NO_PAPER)
-    try:
-        given = read_object(await request.body())
-    except Malformed as error:
-        await desks.refuse(_token(request), paper_id, error)
-    number = int(position) if re.fullmatch("[0-9]{1,5}", position) else 0
-    return Response(
-        orjson.dumps(await desks.answer(_token(request), paper_id, number, given.get("option_ids"))),
-        media_type="application/json",
-    )
+    body = await desks.answering.answer_body(token, paper_id, position, await request.body())
+    return Response(body, media_type="application/json")
 
 
 @router.post(
@@ -149,19 +141,19 @@ async def answer(request: Request, attempt_id: str, position: str, desks: Desks)
     operation_id="quiz_answer_outbox",
     summary="补交手机上尚未提交的答案",
     responses={200: {"model": OutboxResult}, **problems(400, 401, 403, 404, 422, 503)},
-    openapi_extra=_json_body(Outbox),
+    openapi_extra=json_body(Outbox),
 )
-async def outbox(request: Request, attempt_id: str, desks: Desks) -> Response:
+async def outbox(request: Request, attempt_id: str, desks: Open) -> Response:
     """Record what an outbox held, each answer judged alone; the results stand in the order sent."""
-    token, paper_id = _token(request), str(parse_id(attempt_id) or _NO_PAPER)
+    token, paper_id = presented_hash(request.headers.raw), str(parse_id(attempt_id) or _NO_PAPER)
     try:
         items = _held(read_object(await request.body()))
     except (Malformed, Invalid) as error:
-        await desks.refuse(token, paper_id, error)
+        await desks.answering.refuse(token, paper_id, error)
     # An empty outbox, too, must be told who asks and whose paper it is: position 0 is judged and never stored.
     asked = items or [{"position": 0, "option_ids": []}]
     outcomes = await asyncio.gather(
-        *(desks.answer(token, paper_id, item.get("position"), item.get("option_ids")) for item in asked),
+        *(desks.answering.answer(token, paper_id, item.get("position"), item.get("option_ids")) for item in asked),
         return_exceptions=True,
     )
     results = []

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-Instant = Annotated[dt.datetime, Field(examples=["2026-11-23T12:00:00+08:00"])]
-
-
-class Choice(BaseModel):
-    """The options an officer chose, by id."""
-
-    option_ids: list[str] = Field(min_length=1, examples=[["3f9a0c12"]])
+from app.papers.schemas import Basis, Choice, Instant, Option
 
 
 class PositionedChoice(Choice):
@@ -26,13 +20,6 @@ class Outbox(BaseModel):
     """Answers that a phone could not send one by one."""
 
     answers: list[PositionedChoice] = Field(max_length=100)
-
-
-class Basis(BaseModel):
-    """A legal basis (法律依据)."""
-
-    instrument: str = Field(examples=["行政处罚法"])
-    article: str = Field(examples=["第六十三条"])
 
 
 class AttemptState(BaseModel):
@@ -56,13 +43,6 @@ class AnswerResult(BaseModel):
     points: int
     answered_at: Instant
     attempt: AttemptState
-
-
-class Option(BaseModel):
-    """An option of a question; its id is what an answer names."""
-
-    id: str
-    text: str
 
 
 class Question(BaseModel):

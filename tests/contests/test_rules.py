@@ -61,9 +61,9 @@ def test_changes_are_merged_level_by_level():
         ({"daily_quiz": {"singel": 4}}, "/rules/daily_quiz/singel", "最接近的是 single"),
         ({"daily_quiz": None}, "/rules/daily_quiz", "应当是一个对象"),
         ({"daily_quizz": {}}, "/rules/daily_quizz", "最接近的是 daily_quiz"),
-        ({"a/b~c": 1}, "/rules/a~1b~0c", "没有这一项规则"),
+        ({"a/b~c": 1}, "/rules/a~1b~0c", "没有这一项规则，请改正或删除。"),
         ({"\ud800": 1}, "/rules", "不能识别的字符"),
-        ({"matches": {"required_per_day": 1}}, "/rules/matches", "不能多于计入的场数"),
+        ({"matches": {"required_per_day": 3}}, "/rules/matches", "不能多于计入的场数"),
         ({"day_opens_at": "6:00"}, "/rules/day_opens_at", "格式不对"),
         ({"day_opens_at": 6}, "/rules/day_opens_at", "应当是文字"),
         ({"day_opens_at": "18:00", "day_closes_at": "18:00"}, "/rules", "应当早于截止时间"),
@@ -76,6 +76,7 @@ def test_changes_are_merged_level_by_level():
 def test_a_wrong_rule_is_told_in_chinese_with_its_pointer(changes, pointer, said):
     problems = told(changes)
     assert said in problems[pointer]
+    assert problems[pointer].endswith("。")
 
 
 def test_all_wrong_rules_are_told_at_once():

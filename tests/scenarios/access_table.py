@@ -37,6 +37,8 @@ POST /api/v1/deliveries/{delivery_id}/resend                         401      40
 GET /api/v1/exemptions                                               401      403      403      403      200      403      200      200
 POST /api/v1/exemptions                                              401      403      403      403      201      403      201      201
 DELETE /api/v1/exemptions/{exemption_id}                             401      403      403      403      204      403      204      204
+GET /api/v1/flags                                                    401      403      403      403      403      403      200      200
+POST /api/v1/flags/{flag_id}/decide                                  401      403      403      403      403      403      200      200
 POST /api/v1/imports/questions                                       401      403      403      403      403      403      403      200
 POST /api/v1/imports/roster                                          401      403      403      403      403      403      200      200
 GET /api/v1/imports/{import_id}/credentials.xlsx                     401      403      403      403      403      403      200      200
@@ -95,6 +97,7 @@ POST /api/v1/deliveries/{delivery_id}/confirm                        401      40
 POST /api/v1/deliveries/{delivery_id}/resend                         401      403      404      404      200      403      200      200
 POST /api/v1/exemptions                                              401      403      403      403      201      403      201      201
 DELETE /api/v1/exemptions/{exemption_id}                             401      403      403      403      204      403      204      204
+POST /api/v1/flags/{flag_id}/decide                                  401      403      403      403      403      403      200      200
 POST /api/v1/imports/roster                                          401      403      403      403      403      403      200      200
 GET /api/v1/imports/{import_id}/credentials.xlsx                     401      403      403      403      403      403      200      200
 POST /api/v1/notices/preview                                         401      403      404      404      200      200      200      200
@@ -130,6 +133,7 @@ POST /api/v1/deliveries/{delivery_id}/confirm                        401      40
 POST /api/v1/deliveries/{delivery_id}/resend                         401      403      404      404      404      403      404      404
 POST /api/v1/exemptions                                              401      403      403      403      404      403      404      404
 DELETE /api/v1/exemptions/{exemption_id}                             401      403      403      403      404      403      404      404
+POST /api/v1/flags/{flag_id}/decide                                  401      403      403      403      403      403      404      404
 POST /api/v1/imports/roster                                          401      403      403      403      403      403      422      422
 GET /api/v1/imports/{import_id}/credentials.xlsx                     401      403      403      403      403      403      404      404
 POST /api/v1/notices/preview                                         401      403      404      404      404      200      404      404

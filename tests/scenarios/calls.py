@@ -44,6 +44,7 @@ def json(**body: Any) -> dict[str, Any]:
     "GET /api/v1/contests",
     "GET /api/v1/daily-quiz/today",
     "GET /api/v1/exemptions",
+    "GET /api/v1/flags",
     "GET /api/v1/me",
     "GET /api/v1/notices",
     "GET /api/v1/officers",
@@ -257,3 +258,11 @@ async def _delete(world: World, who: str | None, place: str) -> Call:
     body = (await _channel(world, who, place)).send
     added = await world.done(world.admin_of(place), "POST", "/channels", **body)
     return Call({"channel_id": added["id"]}, {})
+
+
+# Integrity.
+
+
+@call("POST /api/v1/flags/{flag_id}/decide")
+async def _decide(world: World, _who: str | None, place: str) -> Call:
+    return Call({"flag_id": await world.flag(place)}, json(decision="dismissed", note="已核实，属正常。"))

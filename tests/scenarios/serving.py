@@ -23,6 +23,7 @@ from app.commands.bench_seed import SEED, reset
 from app.commands.place import migrate
 from app.core.embedded import start_or_join
 from app.core.settings import Settings
+from tests.times import SECRET
 
 PATIENCE = 120.0
 LIANBING = [sys.executable, "-c", "from app.cli import main; main()"]
@@ -113,3 +114,36 @@ def seeded(officers: int) -> Iterator[Served]:
     finally:
         served.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def two_servers(database_url: str, folder: Path) -> Iterator[list[str]]:
+    """Two `lianbing serve` of their own; yields their API addresses."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LIANBING_")}
+    environ = kept | {
+        "LIANBING_DATABASE_URL": database_url,
+        "LIANBING_SECRET_KEY": SECRET,
+        "LIANBING_SCHEDULER": "0",
+        "LIANBING_DATA_DIR": str(folder),
+    }
+    ports = [free_port(), free_port()]
+    servers = [
+        subprocess.Popen([*LIANBING, "serve", "--port", str(port)], env=environ, stderr=subprocess.DEVNULL)
+        for port in ports
+    ]
+
+    def ready(port: int) -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/health/ready", trust_env=False).is_success
+        except httpx.TransportError:
+            return False
+
+    try:
+        for port in ports:
+            wait_for(lambda port=port: ready(port), "a server is ready")  # type: ignore[misc]
+        yield [f"http://127.0.0.1:{port}/api/v1" for port in ports]
+    finally:
+        for server in servers:
+            server.terminate()
+        for server in servers:
+            server.wait(60)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import os
-import subprocess
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
@@ -21,41 +19,7 @@ from app.main import create_app
 from app.papers.models import Answer, Paper
 from tests.people import Town, small_bureau
 from tests.questions import add_questions, right, wrong
-from tests.scenarios.serving import LIANBING, free_port, wait_for
-from tests.times import SECRET
-
-
-@contextmanager
-def two_servers(database_url: str, folder: Path) -> Iterator[list[str]]:
-    """Two `lianbing serve` of their own; yields their API addresses."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("LIANBING_")}
-    environ = kept | {
-        "LIANBING_DATABASE_URL": database_url,
-        "LIANBING_SECRET_KEY": SECRET,
-        "LIANBING_SCHEDULER": "0",
-        "LIANBING_DATA_DIR": str(folder),
-    }
-    ports = [free_port(), free_port()]
-    servers = [
-        subprocess.Popen([*LIANBING, "serve", "--port", str(port)], env=environ, stderr=subprocess.DEVNULL)
-        for port in ports
-    ]
-
-    def ready(port: int) -> bool:
-        try:
-            return httpx.get(f"http://127.0.0.1:{port}/health/ready", trust_env=False).is_success
-        except httpx.TransportError:
-            return False
-
-    try:
-        for port in ports:
-            wait_for(lambda port=port: ready(port), "a server is ready")  # type: ignore[misc]
-        yield [f"http://127.0.0.1:{port}/api/v1" for port in ports]
-    finally:
-        for server in servers:
-            server.terminate()
-        for server in servers:
-            server.wait(60)
+from tests.scenarios.serving import two_servers
 
 
 @pytest.fixture

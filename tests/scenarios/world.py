@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import uuid
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,7 +13,10 @@ from typing import Any
 import httpx
 from sqlalchemy import select, text, update
 
+from app.core.ids import new_id
 from app.core.security import new_token, token_hash
+from app.integrity.models import Flag
+from app.integrity.rules import FlagState, Kind
 from app.notices.models import Channel, Delivery, Notice
 from app.notices.service import tick
 from app.roster.models import Officer, SignInSession, UnitKind
@@ -116,6 +120,26 @@ class World:
         async with self.town.services.database.sessions.begin() as session:
             await session.execute(update(Delivery).where(Delivery.id == key).values(state=state))
         return key
+
+    async def flag(self, place: str) -> str:
+        """An open flag about two officers of the place."""
+        first, second = sorted([uuid.UUID(await self.newcomer(place)) for _ in range(2)])
+        now = self.clock.now
+        flag = Flag(
+            id=new_id(),
+            contest_id=self.town.contest_id,
+            kind=Kind.SIMULTANEOUS_ANSWERS,
+            first_officer_id=first,
+            second_officer_id=second,
+            evidence={"matches_total": 0, "matches": [], "span": None, "longest": None},
+            last_match_at=now,
+            raised_at=now,
+            updated_at=now,
+            state=FlagState.OPEN,
+        )
+        async with self.town.services.database.sessions.begin() as session:
+            session.add(flag)
+        return str(flag.id)
 
     async def answer(self, who: str, position: int) -> None:
         """Answer one question of one's paper, rightly."""

@@ -1,8 +1,8 @@
-"""The one call that every officer makes ten times a day, as plain ASGI: an answer to a question.
+"""The call that every officer makes a dozen times a day, as plain ASGI: an answer to a question, of a quiz or match.
 
 FastAPI's own way around a request (nested routers, exit stacks, telemetry look-ups) costs several times what the
-answer itself costs, so `create_app` leads this path past it. The route in `routes.py` documents it and serves the
-same function. The body is read by hand: one of the wrong shape must still be judged in the order of refusals
+answer itself costs, so `create_app` leads these paths past it. The routes that document them serve the
+same functions. The body is read by hand: one of the wrong shape must still be judged in the order of refusals
 (401, 403, 404, already recorded, 422, closed).
 """
 
@@ -12,52 +12,69 @@ import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import orjson
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.core.errors import Busy, Forbidden, LianbingError, Malformed, NotFound, Unauthenticated
-from app.core.http import problem
-from app.core.security import token_hash
+from app.core.http import database_away, problem
 from app.papers.rules import UNREADABLE, readable_choice
-from app.papers.service import AnswerDesk, Submission
-from app.papers.views import answer_view
-from app.quiz.service import QuizDesk
-from app.roster.signed_in import COOKIE
+from app.papers.service import Submission
+from app.roster.signed_in import presented_hash
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fastapi import FastAPI
     from starlette.types import Receive, Scope, Send
 
     from app.bank.cache import BankCache
+    from app.bank.queries import RevisionView
     from app.core.wiring import Services
+    from app.papers.service import AnswerDesk, Recorded
 
-ANSWER_PATH = "/api/v1/daily-quiz/attempts/{attempt_id}/answers/{position}"
+    View = Callable[[Recorded, RevisionView], dict[str, Any]]
+
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_PATH = re.compile(rf"/api/v1/daily-quiz/attempts/({_UUID})/answers/([0-9]{{1,5}})")
-_COOKIE = re.compile(rf"(?:^|;\s*){COOKIE}=([^;\s]+)")
+_PATH = re.compile(rf"/api/v1/(daily-quiz/attempts|matches)/({_UUID})/answers/([^/]+)")
+_POSITION = re.compile(r"[1-9][0-9]{0,4}")
+_ROUTES = {
+    "daily-quiz/attempts": "/api/v1/daily-quiz/attempts/{attempt_id}/answers/{position}",
+    "matches": "/api/v1/matches/{match_id}/answers/{position}",
+}
 _JSON = (b"content-type", b"application/json")
 
 
-class HotPath:
-    """The desks of this process and the texts they hand out."""
+class Answering:
+    """Takes answers to one kind of paper and hands out their AnswerResults; `view` builds one."""
 
-    def __init__(self, services: Services, cache: BankCache) -> None:
-        self.cache = cache
-        self.answers = AnswerDesk(services.database.answers)
-        self.quizzes = QuizDesk(services.database, cache)
+    def __init__(self, services: Services, cache: BankCache, desk: AnswerDesk, view: View) -> None:
+        self.desk = desk
         self._services = services
+        self._cache = cache
+        self._view = view
 
     async def answer(self, token: bytes, attempt_id: str, position: object, option_ids: object) -> dict[str, Any]:
         """Record an answer and return its AnswerResult; raises what `AnswerDesk.record` raises."""
         choice = readable_choice(option_ids)
         if isinstance(position, bool) or not isinstance(position, int) or not 0 < position < 1 << 15:
             position, choice = 0, UNREADABLE
-        recorded = await self.answers.record(
+        recorded = await self.desk.record(
             Submission(token, attempt_id, position, choice, self._services.clock.override())
         )
-        revision = self.cache.held(recorded.revision_id)
+        revision = self._cache.held(recorded.revision_id)
         if revision is None:
             async with self._services.database.reads() as session:
-                revision = (await self.cache.revisions(session, [recorded.revision_id]))[0]
-        return answer_view(recorded, revision)
+                revision = (await self._cache.revisions(session, [recorded.revision_id]))[0]
+        return self._view(recorded, revision)
+
+    async def answer_body(self, token: bytes, attempt_id: str, position: str, body: bytes) -> bytes:
+        """Record the answer that a request's body and path hold and return the AnswerResult as JSON."""
+        try:
+            given = read_object(body)
+        except Malformed as error:
+            await self.refuse(token, attempt_id, error)
+        number = int(position) if _POSITION.fullmatch(position) else 0
+        return orjson.dumps(await self.answer(token, attempt_id, number, given.get("option_ids")))
 
     async def refuse(self, token: bytes, attempt_id: str, reason: LianbingError) -> NoReturn:
         """Raise `reason` for a body that is no answer, unless who asks or whose paper it is comes first."""
@@ -71,8 +88,7 @@ class HotPath:
 
     async def close(self) -> None:
         """Write what is in flight and take no more."""
-        await self.answers.close()
-        await self.quizzes.close()
+        await self.desk.close()
 
 
 def read_object(body: bytes) -> dict[str, Any]:
@@ -87,7 +103,7 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 class AnswerEndpoint:
-    """ASGI application of `PUT …/answers/{position}`."""
+    """ASGI application of `PUT …/answers/{position}`; `app.state.answering` holds an Answering for each kind."""
 
     def __init__(self, app: FastAPI) -> None:
         self._state = app.state
@@ -98,41 +114,28 @@ class AnswerEndpoint:
         if scope["type"] != "http" or scope["method"] != "PUT":
             return False
         path = _PATH.fullmatch(scope["path"])
-        scope["lianbing.answer"] = path.groups() if path else None
-        return path is not None
+        if path is None:
+            return False
+        scope["lianbing.answer"] = path.groups()
+        return True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["lianbing.route"] = ANSWER_PATH
+        kind, paper_id, position = scope["lianbing.answer"]
+        scope["lianbing.route"] = _ROUTES[kind]
+        answering: Answering = self._state.answering[kind]
         try:
-            body = await self._answer(scope, receive)
+            token = presented_hash(scope["headers"])
+            body = await answering.answer_body(token, paper_id, position, await _body(receive))
         except LianbingError as error:
             await problem(error)(scope, receive, send)
+            return
+        except (DBAPIError, PoolTimeout) as error:
+            # The answer may be committed; its text could not be read. The phone sends again and gets the reply.
+            await problem(database_away(error))(scope, receive, send)
             return
         headers = [_JSON, (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
-
-    async def _answer(self, scope: Scope, receive: Receive) -> bytes:
-        token = _presented(scope)
-        paper_id, position = scope["lianbing.answer"]
-        desks: HotPath = self._state.hot_path
-        try:
-            given = read_object(await _body(receive))
-        except Malformed as error:
-            await desks.refuse(token, paper_id, error)
-        return orjson.dumps(await desks.answer(token, paper_id, int(position), given.get("option_ids")))
-
-
-def _presented(scope: Scope) -> bytes:
-    cookie = b""
-    for name, value in scope["headers"]:
-        if name == b"authorization" and value[:7].lower() == b"bearer ":
-            return token_hash(value[7:].decode("latin-1").strip())
-        if name == b"cookie":
-            cookie = value
-    if found := _COOKIE.search(cookie.decode("latin-1")):
-        return token_hash(found[1])
-    raise Unauthenticated
 
 
 async def _body(receive: Receive) -> bytes:

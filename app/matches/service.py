@@ -1,0 +1,310 @@
+"""Use cases of matches: asking for one, pairing, recorded opponents, challenges, giving up, settling what is over."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from app.bank.cache import Library
+from app.contests.rules import BankTooSmall, closes_at
+from app.core import metrics
+from app.core.batching import Batcher
+from app.core.clock import local_day
+from app.core.errors import LianbingError, NotFound
+from app.core.ids import new_id
+from app.matches import challenges
+from app.matches.making import Made, drawn, put_down
+from app.matches.models import ANY, Mode, TicketState
+from app.matches.relay import Seeker, of_asker, relay
+from app.matches.rules import (
+    WAIT,
+    DayClosing,
+    MatchRunning,
+    NoRecording,
+    QuestionClosed,
+    QuestionNotOpen,
+    TicketOpen,
+    Waiting,
+    last_start,
+    pairings,
+)
+from app.matches.statements import (
+    BUSY,
+    CANCEL,
+    CLAIM,
+    FORFEIT,
+    FREE,
+    LOCK,
+    LOCK_ALL,
+    MET_TODAY,
+    OFFER_RELAY,
+    OWN_PAPER,
+    SETTLE_OWN,
+    SWEEP,
+    TICKETS,
+    WRITE,
+)
+from app.matches.statements import WAIT as INSERT_TICKETS
+from app.matches.wishes import Asker, Wish
+from app.papers.asking import CONTEXT, locked_past, refusal_of, rules_of
+from app.papers.hot_path import in_transaction
+from app.papers.service import Kind
+
+if TYPE_CHECKING:
+    import datetime as dt
+    import uuid
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from app.bank.cache import BankCache
+    from app.contests.rules import PlayRules
+    from app.core.database import Database
+    from app.papers.asking import Past
+    from app.papers.hot_path import Connection
+
+log = structlog.get_logger(__name__)
+
+
+def _not_open(row: Any) -> LianbingError:
+    return QuestionNotOpen("这道题还没有开始，请稍候。", opens_at=row["opens_at"])
+
+
+def _closed(_row: Any) -> LianbingError:
+    return QuestionClosed("这道题的时间已到，此答案没有计入。")
+
+
+def _no_match(_row: Any) -> LianbingError:
+    return NotFound("没有找到这场对战。")
+
+
+ANSWERS = Kind(
+    "match-answers",
+    WRITE,
+    LOCK,
+    {"question-not-open": _not_open, "question-closed": _closed, "not-found": _no_match},
+    frozenset({"again", "question-closed"}),
+)
+"""How answers of matches are taken on the hot path."""
+
+
+class MatchDesk:
+    """Takes wishes for matches in batches, pairs who waits, and settles what is over; any process may do each."""
+
+    def __init__(self, database: Database, cache: BankCache) -> None:
+        self._pool = database.answers
+        self._library = Library(database, cache)
+        self._batcher: Batcher[Wish, dict[str, Any]] = Batcher(self._write)
+
+    async def ask(self, wish: Wish) -> dict[str, Any]:
+        """Return the ticket of a wish, matched at once where an opponent is there (its row as TICKETS gives it).
+
+        Raises what opening a quiz raises, and MatchRunning, TicketOpen, DayClosing, NoRecording, NoOpponent,
+        ChallengePending, ChallengeClosed, BankTooSmall or Busy.
+        """
+        return await self._batcher.submit(wish)
+
+    async def close(self) -> None:
+        """Finish what was asked for and take no more."""
+        await self._batcher.close()
+
+    async def cancel(self, officer_id: uuid.UUID, ticket_id: uuid.UUID) -> None:
+        """Give up waiting; again is as well. Raises NotFound, or MatchRunning where an opponent came first."""
+        row = await self._pool.fetchrow(CANCEL, ticket_id, officer_id)
+        if row is None:
+            raise NotFound("没有找到这张对战票。")
+        if row["state"] == TicketState.PLAYING:
+            raise MatchRunning("对手已经匹配，对战已开始。", match_id=str(row["match_id"]))
+
+    async def forfeit(self, officer_id: uuid.UUID, match_id: uuid.UUID, at: dt.datetime | None) -> bool:
+        """Give a match up: it ends now, lost; return whether this request ended it. Raises NotFound."""
+
+        async def work(connection: Connection) -> bool:
+            if not await connection.fetchval(OWN_PAPER, match_id, officer_id):
+                raise NotFound("没有找到这场对战。")
+            run_id = await connection.fetchval(FORFEIT, match_id, officer_id, at)
+            await connection.execute(FREE, run_id)
+            return run_id is not None
+
+        return await in_transaction(self._pool, work)
+
+    async def sweep(self, at: dt.datetime | None) -> int:
+        """Settle runs that are over, end waits that are over, pair who still waits; return how many were paired.
+
+        Every process calls it again and again: nothing that is due depends on anybody's reading.
+        """
+
+        async def work(connection: Connection) -> int:
+            now = at or await connection.fetchval("SELECT clock_timestamp()")
+            await connection.execute(SWEEP, now)
+            return await self._pair(connection, await _claim(connection, now), now)
+
+        if not at and not await self._pool.fetchval(_ANYTHING_DUE):
+            return 0
+        return await in_transaction(self._pool, work)
+
+    async def _write(self, wishes: Sequence[Wish]) -> list[dict[str, Any] | Exception]:
+        metrics.BATCHES.labels("tickets").observe(len(wishes))
+
+        async def work(connection: Connection) -> list[dict[str, Any] | Exception]:
+            return await self._take(connection, wishes)
+
+        return await in_transaction(self._pool, work)
+
+    async def _take(self, connection: Connection, wishes: Sequence[Wish]) -> list[dict[str, Any] | Exception]:
+        tokens, _, _, instants = zip(*wishes, strict=True)
+        rows = await connection.fetch(CONTEXT, list(range(len(wishes))), list(tokens), list(instants))
+        results: dict[int, LianbingError] = {}
+        askers: dict[int, Asker] = {}
+        for row, wish in zip(rows, wishes, strict=True):
+            refusal = refusal_of(row) or _too_late(row)
+            if refusal:
+                results[row["ord"]] = refusal
+            else:
+                askers[row["ord"]] = Asker(row, rules_of(row["rules"]), wish, new_id())
+        tickets = await self._wait(connection, askers, results)
+        if tickets:
+            await self._serve(connection, tickets, results)
+        held = {
+            row["id"]: dict(row)
+            for row in await connection.fetch(TICKETS, [asker.ticket_id for asker in tickets.values()])
+        }
+        return [results.get(number) or held[askers[number].ticket_id] for number in range(len(wishes))]
+
+    async def _wait(
+        self, connection: Connection, askers: Mapping[int, Asker], results: dict[int, LianbingError]
+    ) -> dict[int, Asker]:
+        """Give each asker who is free a waiting ticket; whoever plays or waits already is told so."""
+        if not askers:
+            return {}
+        now = max(asker.row["at"] for asker in askers.values())
+        await connection.execute(SETTLE_OWN, [asker.officer_id for asker in askers.values()], now)
+        rows = [_ticket_row(asker) for asker in askers.values()]
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        ours = {row["id"] for row in await connection.fetch(INSERT_TICKETS, *columns)}
+        turned_away = [asker.officer_id for asker in askers.values() if asker.ticket_id not in ours]
+        busy = {row["officer_id"]: row for row in await connection.fetch(BUSY, turned_away)} if turned_away else {}
+        for number, asker in askers.items():
+            if asker.ticket_id not in ours:
+                results[number] = _busy(busy.get(asker.officer_id))
+        return {number: asker for number, asker in askers.items() if asker.ticket_id in ours}
+
+    async def _serve(
+        self, connection: Connection, tickets: Mapping[int, Asker], results: dict[int, LianbingError]
+    ) -> None:
+        """Seat those whose opponent is known, then pair the rest; a wish that fails takes its ticket back."""
+        now = max(asker.row["at"] for asker in tickets.values())
+        claimed = await _claim(connection, now, tickets.values())
+        failed: dict[str, LianbingError] = {}
+        for number, asker in tickets.items():
+            try:
+                if asker.wish.mode == Mode.CHALLENGE:
+                    await challenges.challenge(connection, self._library, asker)
+                elif asker.wish.mode == Mode.RELAY and not await relay(connection, self._library, of_asker(asker)):
+                    raise NoRecording("暂时没有适合您的记录对战，请改为匹配在线对手，或稍后再试。")
+            except LianbingError as error:
+                results[number] = failed[str(asker.ticket_id)] = error
+        if failed:
+            await connection.execute("DELETE FROM ticket WHERE id = ANY($1::uuid[])", list(failed))
+            # A second tap in this batch was told of a ticket that is gone now.
+            for number, told in results.items():
+                results[number] = failed.get(told.facts.get("ticket_id", ""), told)
+        await self._pair(connection, claimed, now)
+
+    async def _pair(self, connection: Connection, claimed: Sequence[Any], now: dt.datetime) -> int:
+        """Pair who waits by the rule, and give a recorded opponent to those left who take one."""
+        by_contest: dict[uuid.UUID, list[Any]] = defaultdict(list)
+        for row in claimed:
+            by_contest[row["contest_id"]].append(row)
+        paired = 0
+        for rows in by_contest.values():
+            paired += await self._pair_contest(connection, rows, now)
+        return paired
+
+    async def _pair_contest(self, connection: Connection, rows: Sequence[Any], now: dt.datetime) -> int:
+        rules = rules_of(rows[0]["rules"])
+        day = rows[0]["day"]
+        if now >= _last_start(rules, day):
+            return 0
+        by_ticket = {row["id"]: row for row in rows}
+        met = await connection.fetch(MET_TODAY, [row["officer_id"] for row in rows], day)
+        pairs = pairings(
+            (Waiting(row["id"], row["officer_id"], row["unit_id"], row["created_at"], row["accuracy"]) for row in rows),
+            {frozenset((row["first"], row["second"])) for row in met},
+        )
+        left = set(by_ticket) - {ticket.ticket_id for pair in pairs for ticket in pair}
+        players = [ticket.officer_id for pair in pairs for ticket in pair]
+        pasts = await locked_past(connection, self._library, players, day=day, now=now) if players else {}
+        made = []
+        for pair in pairs:
+            first = by_ticket[pair[0].ticket_id]
+            try:
+                made.append(await self._live(first, rules, pair, [pasts[one.officer_id] for one in pair], now))
+            except BankTooSmall as error:
+                log.warning("no match could be drawn", detail=str(error))
+        await put_down(connection, made)
+        for ticket_id in sorted(left):
+            if by_ticket[ticket_id]["mode"] == ANY:
+                await relay(connection, self._library, Seeker.of_claim(by_ticket[ticket_id], rules, now))
+        await connection.execute(OFFER_RELAY, sorted(left), rows[0]["contest_id"], rules.matches.questions, now)
+        return len(made)
+
+    async def _live(
+        self, row: Any, rules: PlayRules, pair: Iterable[Waiting], pasts: Sequence[Past], now: dt.datetime
+    ) -> Made:
+        pool = await self._library.pool(
+            version=row["bank_version"], owners=list(row["contest_unit_path"]), day=row["day"]
+        )
+        match_id = new_id()
+        return Made(
+            match_id=match_id,
+            contest_id=row["contest_id"],
+            day=row["day"],
+            rules=rules,
+            mode=Mode.LIVE,
+            revision_ids=drawn(pool, rules, match_id, pasts),
+            holders=[(ticket.ticket_id, ticket.officer_id) for ticket in pair],
+            now=now,
+        )
+
+
+async def _claim(connection: Connection, now: dt.datetime, askers: Collection[Asker] = ()) -> Sequence[Any]:
+    """Claim the tickets that wait and lock, in one statement, every officer who may be handed a paper now.
+
+    Two transactions that took such locks one after the other could wait for each other.
+    """
+    claimed: Sequence[Any] = await connection.fetch(CLAIM, now, local_day(now))
+    officers = [*(row["officer_id"] for row in claimed), *(asker.officer_id for asker in askers)]
+    named = [asker.wish.opponent for asker in askers if asker.wish.opponent]
+    await connection.execute(LOCK_ALL, officers, named)
+    return claimed
+
+
+_ANYTHING_DUE = """
+SELECT EXISTS (SELECT FROM match_run WHERE settled_at IS NULL AND ends_at <= clock_timestamp())
+    OR EXISTS (SELECT FROM ticket WHERE state = 'waiting')
+"""
+
+
+def _last_start(rules: PlayRules, day: dt.date) -> dt.datetime:
+    return last_start(closes_at(rules, day), questions=rules.matches.questions, seconds=rules.matches.seconds)
+
+
+def _too_late(row: Any) -> LianbingError | None:
+    rules = rules_of(row["rules"])
+    if row["at"] < _last_start(rules, row["day"]):
+        return None
+    return DayClosing("临近今日截止，来不及完成一场对战，请明天再来。", closes_at=closes_at(rules, row["day"]))
+
+
+def _ticket_row(asker: Asker) -> tuple[Any, ...]:
+    row = asker.row
+    expires_at = min(row["at"] + WAIT, _last_start(asker.rules, row["day"]))
+    return (asker.ticket_id, row["contest_id"], asker.officer_id, row["day"], asker.wish.mode, row["at"], expires_at)
+
+
+def _busy(row: Any) -> LianbingError:
+    if row is not None and row["state"] == TicketState.PLAYING:
+        return MatchRunning("您有一场对战正在进行，请先完成。", match_id=str(row["match_id"]))
+    # The other request's ticket may be committed this very moment, or given back: asking again tells.
+    return TicketOpen("您已在等待对手，请稍候。", ticket_id=str(row["id"]) if row is not None else None)
