@@ -64,7 +64,7 @@ _AFTER = (dt.time(9, 5), dt.time(13, 45), dt.time(19, 45), dt.time(22, 5))  # th
 _LUNCH, _LATE = dt.time(12, 40), dt.time(22, 40)
 _ONCE_MORE = dt.timedelta(minutes=10)
 _EARLY = 0.2
-_MATCHES = (0.03, 0.82, 0.15)  # the chances of none, one, two
+_MATCHES = (0.03, 0.86, 0.11)  # the chances of none, one, two
 _MATCHES_OF_THE_HALF_HEARTED = (0.7, 0.3, 0)
 _DILIGENCE = {
     "蕉岭": 1.0,
@@ -374,7 +374,10 @@ async def _with_colleagues(desks: Desks, players: list[Player], now: dt.datetime
     yesterday = local_day(now) - dt.timedelta(days=1)
     await desks.hall.relays(Session(at(yesterday, _LATE), players[100:106]))
     challenger = next(player for player in players if player.account == _CHALLENGER)
-    await desks.hall.challenge(challenger, SIGN_INS[0][1], now - dt.timedelta(minutes=30))
+    lately = now - dt.timedelta(minutes=30)
+    if local_day(lately) == yesterday:  # nothing begins in the last minutes of a day
+        lately = at(yesterday, dt.time(23))
+    await desks.hall.challenge(challenger, SIGN_INS[0][1], lately)
 
 
 def _add_session(session: AsyncSession, officer_id: uuid.UUID, now: dt.datetime) -> bytes:

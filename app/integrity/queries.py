@@ -49,15 +49,17 @@ WHERE (CAST(:day AS date) IS NULL OR d.day = :day)
 RUNS = """
 SELECT r.id, r.match_id, r.players, r.questions, r.seconds, r.pace, r.started_at, r.cursor, r.cursor_opens_at, r.ends_at,
        r.masks, r.rights, r.counted, r.forfeited_by, array_agg(p.seat ORDER BY p.seat) AS seats,
-       array_agg(g.answers ORDER BY p.seat) AS answers
+       array_agg(g.answers ORDER BY p.seat) AS answers, min(p.opened_at) AS opened_at,
+       r.seconds = m.seconds AND r.questions = cardinality(m.revision_ids) AS as_made
 FROM match_run r
+JOIN match m ON m.id = r.match_id
 JOIN paper p ON p.run_id = r.id
 CROSS JOIN LATERAL (
     SELECT coalesce(jsonb_agg(jsonb_build_array(a.position, a.answered_at, a.correct) ORDER BY a.position), '[]') AS answers
     FROM answer a WHERE a.paper_id = p.id
 ) g
 WHERE CAST(:day AS date) IS NULL OR p.day = :day
-GROUP BY r.id
+GROUP BY r.id, m.id
 """
 
 # A seat's `counted` against the order of the day's first answers.

@@ -21,7 +21,7 @@ from app.integrity.queries import (
     SEATS,
     TOTALS,
 )
-from app.matches.rules import GAP, Clock, windows
+from app.matches.rules import GAP, LEAD, Clock, windows
 from app.participation.models import FrozenDay
 from app.participation.queries import figures_as_of, figures_frozen
 
@@ -105,11 +105,16 @@ def _run_adds_up(row: Any) -> bool:
         times[position - 1].opens_at <= at < times[position - 1].opens_at + clock.window
         for (_, position), (at, _) in given.items()
     )
-    ends_at = row.ends_at if row.forfeited_by else times[-1].over_at
+    ended_well = row.ends_at == times[-1].over_at
+    if row.forfeited_by is not None:  # who gave up ended it sooner, and after every answer
+        last = max((at for at, _ in given.values()), default=row.opened_at)
+        ended_well = row.forfeited_by in row.seats and last <= row.ends_at < times[-1].over_at
     return (
         (list(row.masks), list(row.rights)) == (masks, rights)
+        and row.as_made
+        and row.started_at == row.opened_at + LEAD
         and opens_at[row.cursor - 1] == row.cursor_opens_at
-        and row.ends_at == ends_at
+        and ended_well
         and in_time
     )
 

@@ -7,6 +7,7 @@ challenge up), the clock (a question opens or is over), and every few seconds a 
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from app.bank.queries import RevisionView
     from app.core.broadcast import Broadcast
     from app.core.wiring import Services
-    from app.matches.queries import MatchReader
+    from app.matches.queries import MatchRead, MatchReader
     from app.papers.hot_path import Connection
 
 log = structlog.get_logger(__name__)
@@ -73,27 +74,35 @@ class Limits(NamedTuple):
 
 
 class Look(NamedTuple):
-    """A Match as a player sees it, what tells it from another, and when (on the loop's clock) time changes it."""
+    """A Match as a player sees it, as text, what tells it from another, and when (on the loop's clock) time changes it.
 
-    body: dict[str, Any]
+    `final`: it stays as it is, over and compared.
+    """
+
+    text: str
     etag: str
     changes_at: float
+    final: bool
 
-    @property
-    def final(self) -> bool:
-        """Whether it stays as it is: over, and compared."""
-        return self.body["status"] == "finished" and self.body["result"] is not None
+
+class Held(NamedTuple):
+    """A match as it was read, and when on the loop's clock."""
+
+    match: MatchRead
+    at: float
 
 
 @dataclass(eq=False)
 class Watcher:
-    """A socket: of which match, whose (officer, session's token hash), its bell, and how it ends once that is decided."""
+    """A socket: of which match, whose (officer, session's token hash), what it was sent, and how it ends."""
 
     match_id: uuid.UUID
     officer_id: uuid.UUID
     session: bytes
     number: int
+    held: Held | None = None
     texts: Mapping[uuid.UUID, RevisionView] | None = None
+    sent: str = ""
     bell: asyncio.Event = field(default_factory=asyncio.Event)
     gone: bool = False
     ending: tuple[int, str] | None = None
@@ -190,8 +199,10 @@ class Gallery:
         """Send the Match now and whenever it differs from the one sent last, until there is nothing to wait for."""
         loop = asyncio.get_running_loop()
         period = self.limits.look_seconds * (0.75 + watcher.number * _GOLDEN % 1 / 4)
-        sent, look_at = "", loop.time() + period
+        look_at = loop.time() + period
         while not watcher.gone:
+            if watcher.bell.is_set() or loop.time() >= look_at:
+                watcher.held = None  # read again; else only time has passed
             watcher.bell.clear()
             wake_at = look_at
             try:
@@ -199,13 +210,7 @@ class Gallery:
                     wake_at = look_at = loop.time() + period
                     await self._check(socket, watcher)
                 if watcher.ending is None:
-                    look = await self._look(watcher)
-                    wake_at = min(look_at, look.changes_at)
-                    if look.etag != sent:
-                        await self._handed(watcher, socket.send_text(dumps(look.body).decode()))
-                        sent = look.etag
-                        if look.final:
-                            watcher.end(NORMAL, "finished")
+                    wake_at = min(look_at, await self._tell(socket, watcher))
             except _UNREADABLE as error:
                 log.warning("a match could not be read for its sockets", error=repr(error))
             if watcher.ending is not None:
@@ -215,6 +220,19 @@ class Gallery:
                 async with asyncio.timeout_at(wake_at):
                     await watcher.bell.wait()
 
+    async def _tell(self, socket: WebSocket, watcher: Watcher) -> float:
+        """Send the Match if it differs from the one sent last; return when, on the loop's clock, time changes it.
+
+        A socket that waits keeps none: they are many, and long-lived objects make the garbage collector's rounds long.
+        """
+        look = await self._look(watcher)
+        if look.etag != watcher.sent:
+            await self._handed(watcher, socket.send_text(look.text))
+            watcher.sent = look.etag
+            if look.final:
+                watcher.end(NORMAL, "finished")
+        return look.changes_at
+
     async def _check(self, socket: WebSocket, watcher: Watcher) -> None:
         watcher.said = 0
         if socket.app.state.draining:
@@ -223,20 +241,31 @@ class Gallery:
             watcher.end(POLICY, Unauthenticated.code)
 
     async def _look(self, watcher: Watcher) -> Look:
-        """Read the Match; sockets woken together share one statement. Raises NotFound for who has no seat."""
-        match = await self._reader.read(watcher.match_id)
-        read_at = asyncio.get_running_loop().time()
-        sight = sight_of(match, watcher.officer_id) if match else None
+        """Look at the Match as it stands now; raises NotFound for who has no seat.
+
+        It is read where none is held, sockets woken together sharing one statement; a held one moves on by itself.
+        The database's clock tells the instants, this process's clock only measures what passed since the reading.
+        """
+        loop = asyncio.get_running_loop()
+        if watcher.held is None:
+            match = await self._reader.read(watcher.match_id)
+            if match is None:
+                raise NotFound("没有找到这场对战。")
+            watcher.held = Held(match, loop.time())
+        match, read_at = watcher.held
+        now = self._services.clock.override() or match.now + dt.timedelta(seconds=loop.time() - read_at)
+        sight = sight_of(match._replace(now=now), watcher.officer_id)
         if sight is None:
             raise NotFound("没有找到这场对战。")
         if watcher.texts is None:  # the questions of a match never change
-            watcher.texts = await self._library.revisions(sight.match.revision_ids)
+            watcher.texts = await self._library.revisions(match.revision_ids)
         body = match_view(sight, watcher.texts)
         change = next_change(sight)
-        # The database's clock tells how long it is until then, this process's clock only measures it.
-        wait = (change - sight.now).total_seconds() + _SOON_AFTER if change else self.limits.look_seconds
-        lasting = {name: value for name, value in body.items() if name != "server_time"}
-        return Look(body, etag_of(dumps(lasting)), read_at + wait)
+        wait = (change - now).total_seconds() + _SOON_AFTER if change else self.limits.look_seconds
+        final = body["status"] == "finished" and body["result"] is not None
+        told_at = dumps({"server_time": body.pop("server_time")})
+        rest = dumps(body)
+        return Look((told_at[:-1] + b"," + rest[1:]).decode(), etag_of(rest), loop.time() + wait, final)
 
     async def _handed(self, watcher: Watcher, message: Coroutine[Any, Any, None]) -> None:
         """Hand a message over once the one before has gone; what changes meanwhile is looked at only afterwards."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import ColumnElement, Numeric, Select, and_, case, cast, false, func, select, true, tuple_
 from sqlalchemy.orm import aliased
 
+from app.matches.models import MatchRun
 from app.papers.models import Answer, OfficerDay, Paper
 from app.participation.models import FrozenDay, Reminder, UnitDay
 from app.participation.rules import COUNTED, Figures, OfficerStatus, Span
@@ -163,8 +164,24 @@ def ranking_groups(units: Iterable[Unit]) -> dict[uuid.UUID, str]:
     return {unit.id: unit.ranking_group or unit.kind for unit in units}
 
 
+def _undecided(contest_id: uuid.UUID, span: Span, now: dt.datetime) -> FromClause:
+    """Select officers with the counted points of a match that goes on: shown, they would tell its players of answers."""
+    return (
+        select(Paper.officer_id, func.sum(Answer.points).label("points"))
+        .join(MatchRun, MatchRun.id == Paper.run_id)
+        .join(Answer, Answer.paper_id == Paper.id)
+        .where(MatchRun.settled_at.is_(None), MatchRun.ends_at > now, MatchRun.counted[Paper.seat])
+        .where(Paper.contest_id == contest_id, Paper.day.between(span.first, span.last))
+        .group_by(Paper.officer_id)
+        .subquery("undecided")
+    )
+
+
 class OfficerRow(NamedTuple):
-    """One enrolled officer of a day: unit of that day, status, what was played, exemption, last reminder."""
+    """One enrolled officer of a day: unit of that day, status, what was played, exemption, last reminder.
+
+    `undecided`: points of a counted match that goes on.
+    """
 
     officer: Officer
     unit: Unit
@@ -173,6 +190,7 @@ class OfficerRow(NamedTuple):
     exemption: Exemption | None
     reminder: Reminder | None
     reminded_by: str | None
+    undecided: int
 
     @property
     def cursor(self) -> tuple[int, int, str, str]:
@@ -195,6 +213,7 @@ async def officers_of(
     root: uuid.UUID,
     day: dt.date,
     *,
+    now: dt.datetime,
     statuses: Collection[OfficerStatus] = _ORDER,
     after: tuple[int, int, str, str] | None = None,
     limit: int | None = None,
@@ -211,10 +230,11 @@ async def officers_of(
         .limit(1)
         .lateral("reminder"),
     )
-    by = aliased(Officer)
+    by, undecided = aliased(Officer), _undecided(contest_id, Span(day, day), now)
+    points = func.coalesce(undecided.c.points, 0)
     order = (_STATUS, Unit.position, Unit.name, Officer.employee_no)
     statement = (
-        _enrolled(select(Officer, Unit, _STATUS, OfficerDay, Exemption, reminder, by.name), root, day)
+        _enrolled(select(Officer, Unit, _STATUS, OfficerDay, Exemption, reminder, by.name, points), root, day)
         .join(Officer, Officer.id == Assignment.officer_id)
         .outerjoin(
             OfficerDay,
@@ -227,6 +247,7 @@ async def officers_of(
         .outerjoin(Exemption, Exemption.id == ExemptionDay.exemption_id)
         .outerjoin(reminder, true())
         .outerjoin(by, by.id == reminder.by_officer_id)
+        .outerjoin(undecided, undecided.c.officer_id == Assignment.officer_id)
         .where(_STATUS.in_([_ORDER.index(status) for status in statuses]))
         .order_by(*order)
         .limit(limit)
@@ -287,12 +308,14 @@ async def ranked_officers(
     root: uuid.UUID,
     span: Span,
     *,
+    now: dt.datetime,
     after: tuple[int, str] | None = None,
     limit: int,
 ) -> list[RankedOfficer]:
     """Return the officers enrolled below `root` on the span's last day by days done, points, accuracy (none counts as 0).
 
-    Equal in all three share a rank; then by 工号. `after` is (rank, 工号) of the last row of the page before.
+    Points of a match that goes on are left out. Equal in all three share a rank; then by 工号. `after` is (rank, 工号)
+    of the last row of the page before.
     """
     # 12 decimals tell any two accuracies of fewer than a million answers apart, and equal ones stay equal.
     accuracy = func.round(
@@ -300,11 +323,13 @@ async def ranked_officers(
         / func.greatest(func.coalesce(func.sum(OfficerDay.quiz_answered), 0), 1),
         12,
     )
-    place = func.rank().over(order_by=[_TOTALS[0].desc(), _TOTALS[1].desc(), accuracy.desc()]).label("place")
+    undecided = _undecided(contest_id, span, now)
+    days_done, all_points, *rest = _TOTALS
+    points = (all_points.element - func.coalesce(func.max(undecided.c.points), 0)).label("points")
+    place = func.rank().over(order_by=[days_done.desc(), points.desc(), accuracy.desc()]).label("place")
+    shown = (place, Officer.id, Officer.name, Officer.employee_no, Assignment.unit_id, days_done, points, *rest)
     ranked = (
-        _enrolled(
-            select(place, Officer.id, Officer.name, Officer.employee_no, Assignment.unit_id, *_TOTALS), root, span.last
-        )
+        _enrolled(select(*shown), root, span.last)
         .join(Officer, Officer.id == Assignment.officer_id)
         .outerjoin(
             OfficerDay,
@@ -314,6 +339,7 @@ async def ranked_officers(
                 OfficerDay.officer_id == Assignment.officer_id,
             ),
         )
+        .outerjoin(undecided, undecided.c.officer_id == Assignment.officer_id)
         .group_by(Officer.id, Assignment.unit_id)
         .subquery("ranked")
     )

@@ -216,6 +216,7 @@ async def _officers(
             board.contest.id,
             unit.id,
             asked,
+            now=now,
             statuses=_STATUSES[status],
             after=after,
             limit=limit and limit + 1,
@@ -330,12 +331,12 @@ async def officer_ranking(
             raise NotFound("该单位不在这场竞赛的排名范围内，请改选单位或竞赛。")
         span = asked.among(board)
         after = read_cursor(cursor, int, str)
-        rows = await queries.ranked_officers(session, board.contest.id, scope.id, span, after=after, limit=limit + 1)
-        as_of = min(await wired.clock.now(session), closes_at(board.rules(span.last), span.last))
+        now, contest_id = await wired.clock.now(session), board.contest.id
+        rows = await queries.ranked_officers(session, contest_id, scope.id, span, now=now, after=after, limit=limit + 1)
     page = rows[:limit]
     following = encode_cursor(page[-1].rank, page[-1].employee_no) if len(rows) > limit else None
     body = {
-        "as_of": as_of,
+        "as_of": min(now, closes_at(board.rules(span.last), span.last)),
         "scope": schemas.unit_ref(scope),
         "contest": schemas.contest_ref(board.contest),
         "from": span.first,

@@ -332,7 +332,7 @@ def officer_view(row: OfficerRow, *, phone: bool, over: bool, required: int) -> 
         "unit": unit_ref(row.unit),
         "status": row.status,
         "quiz": _quiz(row.played, over=over),
-        "matches": _matches(row.played, required),
+        "matches": _matches(row.played, required, undecided=row.undecided),
         "done": row.played is not None and row.played.done_at is not None,
         "exemption": exemption and {"from": exemption.from_day, "to": exemption.to_day, "reason": exemption.reason},
         "last_reminder": reminder
@@ -365,10 +365,11 @@ def _quiz(played: OfficerDay | None, *, over: bool) -> dict[str, Any]:
     return {"status": status, "answered": played.quiz_answered, "points": played.quiz_points}
 
 
-def _matches(played: OfficerDay | None, required: int) -> dict[str, int]:
+def _matches(played: OfficerDay | None, required: int, *, undecided: int = 0) -> dict[str, int]:
     if played is None:
         return {"counted": 0, "required": required, "points": 0}
-    return {"counted": played.matches_counted, "required": played.matches_required, "points": played.match_points}
+    points = played.match_points - undecided
+    return {"counted": played.matches_counted, "required": played.matches_required, "points": points}
 
 
 def _float(value: Fraction | None) -> float | None:

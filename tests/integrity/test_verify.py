@@ -11,6 +11,7 @@ from app.contests.models import Contest
 from app.core import audit
 from app.integrity.service import Verification, verify
 from app.participation.service import freeze_finished_days
+from tests.matches.conftest import Hall
 from tests.people import Town
 from tests.questions import add_questions, right, wrong
 from tests.times import SetClock, instant
@@ -96,3 +97,84 @@ async def test_only_one_day(played: Town) -> None:
     async with played.services.database.sessions() as session:
         assert (await verify(session, day=TOMORROW)).answers == 0
         assert (await verify(session, day=instant("00:00").date())).answers == 14
+
+
+# Matches.
+
+
+@pytest.fixture
+async def duelled(hall: Hall) -> Town:
+    """梅江001: the quiz, a match won, one given up by the other, a third that does not count; and a relay of 梅江002."""
+    async with hall.town.as_("梅江001") as officer:
+        attempt = (await officer.post("/daily-quiz/today/attempt")).json()
+        for question in attempt["questions"]:
+            path = f"/daily-quiz/attempts/{attempt['id']}/answers/{question['position']}"
+            (await officer.put(path, json={"option_ids": right(question)})).raise_for_status()
+    await hall.play(await hall.pair(), {"梅江001": [True] * 5, "丰顺001": [True, False, None, True, True]})
+    second = await hall.pair("梅江001", "丰顺002")
+    hall.wait(4)
+    await hall.answer("梅江001", second, 1)
+    await hall.call("丰顺002", "POST", f"/matches/{second}/forfeit")
+    await hall.play(await hall.pair("梅江001", "联络员"), {"梅江001": [False] * 5, "联络员": [True] * 5})
+    relay = await hall.ask("梅江002", "relay")
+    await hall.play(relay["match_id"], {"梅江002": [True, None, True, False, None]})
+    await hall.ask("丰顺001", "challenge", opponent_employee_no="梅江001")
+    return hall.town
+
+
+async def test_an_honest_day_of_matches_is_sound(duelled: Town) -> None:
+    found = await look(duelled)
+    assert found.sound, found.discrepancies
+    assert (found.officer_days, found.matches, found.answers) == (5, 5, 10 + 9 + 1 + 10 + 3)
+
+
+CLOCK, COUNTED, DAY = "对战的计时与答案不符", "对战计入情况与答案不符", "答题日统计与答案不符"
+FIRST = "WHERE id = (SELECT min(id::text)::uuid FROM match_run)"
+GIVEN_UP, RELAY = "WHERE forfeited_by IS NOT NULL", "WHERE pace IS NOT NULL"
+MINE = "WHERE matches_counted = 2"
+TAMPERINGS = [
+    (CLOCK, f"UPDATE match_run SET masks = ARRAY[masks[1], masks[2] | 8] {FIRST}"),
+    (CLOCK, f"UPDATE match_run SET masks = ARRAY[masks[1] - 2, masks[2]] {FIRST}"),
+    (CLOCK, f"UPDATE match_run SET rights = ARRAY[rights[1], rights[2] | 4] {FIRST}"),
+    (CLOCK, f"UPDATE match_run SET masks = '{{62,62}}', rights = ARRAY[rights[2], rights[1]] {FIRST}"),
+    (CLOCK, f"UPDATE match_run SET cursor = cursor - 1 {FIRST}"),
+    (CLOCK, f"UPDATE match_run SET cursor_opens_at = cursor_opens_at + interval '1 microsecond' {FIRST}"),
+    (CLOCK, f"UPDATE match_run SET started_at = started_at - interval '1 second' {FIRST}"),
+    (CLOCK, f"UPDATE match_run SET ends_at = ends_at + interval '1 second' {FIRST}"),
+    (CLOCK, f"UPDATE match_run SET seconds = 31 {FIRST}"),
+    (CLOCK, f"UPDATE match_run SET forfeited_by = 1 {FIRST}"),
+    (CLOCK, f"UPDATE match_run SET forfeited_by = 2, ends_at = cursor_opens_at - interval '5 seconds' {FIRST}"),
+    (CLOCK, f"UPDATE match_run SET forfeited_by = NULL {GIVEN_UP}"),
+    (CLOCK, f"UPDATE match_run SET forfeited_by = 3 {GIVEN_UP}"),
+    (CLOCK, f"UPDATE match_run SET ends_at = ends_at + interval '10 minutes' {GIVEN_UP}"),
+    (CLOCK, f"UPDATE match_run SET pace = '{{30000,30000,30000,30000,30000}}' {RELAY}"),
+    (COUNTED, f"UPDATE match_run SET counted = '{{f,t}}' {FIRST}"),
+    (COUNTED, f"UPDATE match_run SET counted = '{{t,t}}' {GIVEN_UP}"),
+    (DAY, f"UPDATE officer_day SET matches_counted = 3 {MINE}"),
+    (DAY, f"UPDATE officer_day SET matches_counted = 1 {MINE}"),
+    (DAY, f"UPDATE officer_day SET match_points = match_points + 20 {MINE}"),
+    (DAY, f"UPDATE officer_day SET matches_countable = 3 {MINE}"),
+    (DAY, f"UPDATE officer_day SET matches_required = 3 {MINE}"),
+    (DAY, f"UPDATE officer_day SET done_at = done_at - interval '1 microsecond' {MINE}"),
+    (DAY, f"UPDATE officer_day SET done_at = NULL {MINE}"),
+    (DAY, f"UPDATE officer_day SET first_answer_at = done_at {MINE}"),
+    (DAY, "UPDATE officer_day SET done_at = first_answer_at WHERE quiz_questions = 0 AND matches_counted = 1"),
+    (CLOCK, "DELETE FROM answer a USING paper p WHERE p.id = a.paper_id AND p.kind = 'match' AND position = 5"),
+    (CLOCK, "UPDATE answer SET answered_at = answered_at + interval '1 second' WHERE points = 20 AND position = 1"),
+    (CLOCK, f"UPDATE paper SET seat = 2 WHERE run_id = (SELECT id FROM match_run {RELAY})"),
+    ("试卷没有答题日统计", "DELETE FROM officer_day WHERE quiz_questions = 0"),
+]
+
+
+async def test_every_tampering_with_a_match_is_found(duelled: Town) -> None:
+    for complaint, tampering in TAMPERINGS:
+        async with duelled.services.database.sessions() as session:
+            assert (await session.execute(text(f"{tampering} RETURNING 1"))).all(), tampering
+            found = (await verify(session)).discrepancies
+            assert any(complaint in line for line in found), (tampering, found)
+
+
+async def test_only_one_days_matches(duelled: Town) -> None:
+    async with duelled.services.database.sessions() as session:
+        assert (await verify(session, day=TOMORROW)).matches == 0
+        assert (await verify(session, day=instant("00:00").date())).matches == 5

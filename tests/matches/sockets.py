@@ -85,10 +85,13 @@ async def refused(attempt: connect) -> tuple[int, str]:
 
 async def ended(client: ClientConnection) -> tuple[int, str]:
     """Code and reason with which the server closed, whatever it sent before."""
+
+    async def drain() -> None:
+        while True:
+            await client.recv()
+
     with pytest.raises(ConnectionClosed) as caught:
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                await client.recv()
+        await asyncio.wait_for(drain(), PATIENCE)
     closed = caught.value.rcvd
     assert closed is not None
     return closed.code, closed.reason

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from app.core.clock import Clock
 from app.core.settings import Settings
@@ -43,8 +44,9 @@ TURN = (
     """UPDATE match_run r SET rights = CASE p.seat WHEN 1 THEN ARRAY[r.rights[1] # (1 << :position), r.rights[2]]
                                                    ELSE ARRAY[r.rights[1], r.rights[2] # (1 << :position)] END
        FROM paper p WHERE p.run_id = r.id AND p.id = :paper""",
-    """UPDATE officer_day d SET match_points = 1000 - match_points
-       FROM paper p WHERE p.officer_id = d.officer_id AND p.day = d.day AND p.id = :paper AND :position > 0""",
+    """UPDATE officer_day d SET match_points = match_points + CASE WHEN a.correct THEN 20 ELSE -20 END
+       FROM paper p JOIN answer a ON a.paper_id = p.id
+       WHERE p.officer_id = d.officer_id AND p.day = d.day AND p.id = :paper AND a.position = :position""",
 )
 
 
@@ -297,12 +299,14 @@ async def test_challenged_and_opening_the_quiz_at_once_share_no_question(hall: H
     async with other.router.lifespan_context(other):
         there = Hall(dataclasses.replace(hall.town, app=other), hall.clock)
         pairs = [(names[n], names[n + 4]) for n in range(4)] + [(names[n + 4], names[(n + 1) % 4]) for n in range(4)]
-        replies = await asyncio.gather(
-            *(hall.ask(one, "challenge", opponent_employee_no=two) for one, two in pairs[::2]),
-            *(there.ask(one, "challenge", opponent_employee_no=two) for one, two in pairs[1::2]),
-            *(there.call(name, "POST", "/daily-quiz/today/attempt") for name in names),
-        )
+        with capture_logs() as logs:
+            replies = await asyncio.gather(
+                *(hall.ask(one, "challenge", opponent_employee_no=two) for one, two in pairs[::2]),
+                *(there.ask(one, "challenge", opponent_employee_no=two) for one, two in pairs[1::2]),
+                *(there.call(name, "POST", "/daily-quiz/today/attempt") for name in names),
+            )
     assert len(replies) == 16
+    assert [entry for entry in logs if entry["log_level"] == "warning"] == []  # no deadlock was broken
     promised = """
         SELECT o.name FROM challenge c JOIN match m ON m.id = c.match_id
         JOIN paper p ON p.officer_id IN (c.from_officer_id, c.to_officer_id) AND p.kind = 'quiz'
@@ -318,4 +322,19 @@ async def test_a_liaison_officer_who_plays_does_not_learn_it_as_liaison(hall: Ha
     spy = Spy(hall, "联络员", match_id, f"{branch}/officers?status=all", f"{branch}/participation")
     hall.wait(3)
     await hall.answer("梅江001", match_id, 1)
+    assert '"matches":{"counted":1,"required":1,"points":0}' in await spy.everything()
     assert not await spy.tells("梅江001", 1)
+    hall.wait(600)
+    assert '"matches":{"counted":1,"required":1,"points":20}' in await spy.everything()
+
+
+async def test_the_ranking_of_officers_tells_of_matches_that_are_over(hall: Hall) -> None:
+    async with hall.town.services.database.sessions.begin() as session:
+        await session.execute(text("UPDATE contest_rules SET rules = jsonb_set(rules, '{individual_ranking}', 'true')"))
+    match_id = await hall.pair()
+    spy = Spy(hall, "丰顺001", match_id, "/rankings/officers", "/rankings/officers?day=2026-11-23")
+    hall.wait(3)
+    await hall.answer("梅江001", match_id, 1)
+    assert not await spy.tells("梅江001", 1)
+    hall.wait(600)
+    assert await spy.tells("梅江001", 1)

@@ -58,6 +58,14 @@ async def test_whoever_asks_when_nobody_waits_plays_against_a_recorded_run(hall:
     assert await question_ids(hall, ticket["match_id"]) == await question_ids(hall, live)
 
 
+async def test_many_at_once_play_against_recorded_runs(hall: Hall) -> None:
+    await recorded(hall)
+    names = await hall.town.officers_in("五华", 20)
+    tickets = await asyncio.gather(*(hall.ask(name, "relay") for name in names))
+    assert {ticket["status"] for ticket in tickets} == {"matched"}
+    assert len({ticket["match_id"] for ticket in tickets}) == 20
+
+
 async def test_somebody_who_waits_is_preferred_to_a_recording(hall: Hall) -> None:
     await recorded(hall)
     waiting = await hall.ask("梅江002", "live")

@@ -15,6 +15,7 @@ GET /api/v1/branches/{branch_id}/officers                            401      40
 GET /api/v1/branches/{branch_id}/officers.xlsx                       401      403      200      200      200      403      200      200
 GET /api/v1/branches/{branch_id}/participation                       401      200      200      200      200      200      200      200
 POST /api/v1/branches/{branch_id}/reminders                          401      403      201      201      201      403      201      201
+GET /api/v1/challenges                                               401      200      200      200      200      200      200      200
 GET /api/v1/channels                                                 401      403      403      403      403      403      200      200
 POST /api/v1/channels                                                401      403      403      403      403      403      201      201
 PATCH /api/v1/channels/{channel_id}                                  401      403      403      403      403      403      200      200
@@ -42,6 +43,13 @@ POST /api/v1/flags/{flag_id}/decide                                  401      40
 POST /api/v1/imports/questions                                       401      403      403      403      403      403      403      200
 POST /api/v1/imports/roster                                          401      403      403      403      403      403      200      200
 GET /api/v1/imports/{import_id}/credentials.xlsx                     401      403      403      403      403      403      200      200
+POST /api/v1/match-tickets                                           401      201      201      201      403      403      201      403
+GET /api/v1/match-tickets/{ticket_id}                                401      200      200      200      404      404      200      404
+DELETE /api/v1/match-tickets/{ticket_id}                             401      204      204      204      404      404      204      404
+GET /api/v1/matches                                                  401      200      200      200      200      200      200      200
+GET /api/v1/matches/{match_id}                                       401      200      200      200      404      404      200      404
+PUT /api/v1/matches/{match_id}/answers/{position}                    401      200      200      200      404      404      200      404
+POST /api/v1/matches/{match_id}/forfeit                              401      200      200      200      404      404      200      404
 GET /api/v1/me                                                       401      200      200      200      200      200      200      200
 PATCH /api/v1/me                                                     401      200      200      200      200      200      200      200
 PUT /api/v1/me/password                                              401      204      204      204      204      204      204      204
@@ -100,6 +108,12 @@ DELETE /api/v1/exemptions/{exemption_id}                             401      40
 POST /api/v1/flags/{flag_id}/decide                                  401      403      403      403      403      403      200      200
 POST /api/v1/imports/roster                                          401      403      403      403      403      403      200      200
 GET /api/v1/imports/{import_id}/credentials.xlsx                     401      403      403      403      403      403      200      200
+POST /api/v1/match-tickets                                           401      201      201      201      403      403      201      403
+GET /api/v1/match-tickets/{ticket_id}                                401      404      404      404      404      404      404      404
+DELETE /api/v1/match-tickets/{ticket_id}                             401      404      404      404      404      404      404      404
+GET /api/v1/matches/{match_id}                                       401      404      404      404      404      404      404      404
+PUT /api/v1/matches/{match_id}/answers/{position}                    401      404      404      404      404      404      404      404
+POST /api/v1/matches/{match_id}/forfeit                              401      404      404      404      404      404      404      404
 POST /api/v1/notices/preview                                         401      403      404      404      200      200      200      200
 GET /api/v1/notices/{notice_id}                                      401      403      404      404      200      200      200      200
 POST /api/v1/officers/{officer_id}/password-reset                    401      403      404      403      403      403      201      201
@@ -136,6 +150,12 @@ DELETE /api/v1/exemptions/{exemption_id}                             401      40
 POST /api/v1/flags/{flag_id}/decide                                  401      403      403      403      403      403      404      404
 POST /api/v1/imports/roster                                          401      403      403      403      403      403      422      422
 GET /api/v1/imports/{import_id}/credentials.xlsx                     401      403      403      403      403      403      404      404
+POST /api/v1/match-tickets                                           401      201      201      201      403      403      201      403
+GET /api/v1/match-tickets/{ticket_id}                                401      404      404      404      404      404      404      404
+DELETE /api/v1/match-tickets/{ticket_id}                             401      404      404      404      404      404      404      404
+GET /api/v1/matches/{match_id}                                       401      404      404      404      404      404      404      404
+PUT /api/v1/matches/{match_id}/answers/{position}                    401      404      404      404      404      404      404      404
+POST /api/v1/matches/{match_id}/forfeit                              401      404      404      404      404      404      404      404
 POST /api/v1/notices/preview                                         401      403      404      404      404      200      404      404
 GET /api/v1/notices/{notice_id}                                      401      403      404      404      404      200      404      404
 POST /api/v1/officers/{officer_id}/password-reset                    401      403      404      403      403      403      404      404

@@ -40,11 +40,13 @@ def json(**body: Any) -> dict[str, Any]:
 @call(
     "GET /api/v1/audit",
     "GET /api/v1/branches",
+    "GET /api/v1/challenges",
     "GET /api/v1/channels",
     "GET /api/v1/contests",
     "GET /api/v1/daily-quiz/today",
     "GET /api/v1/exemptions",
     "GET /api/v1/flags",
+    "GET /api/v1/matches",
     "GET /api/v1/me",
     "GET /api/v1/notices",
     "GET /api/v1/officers",
@@ -210,6 +212,50 @@ async def _outbox(world: World, who: str | None, place: str) -> Call:
     paper = _paper(world, who, place)
     held = [{"position": n, "option_ids": right(paper["questions"][n - 1])} for n in (1, 9)]
     return Call({"attempt_id": paper["id"]}, json(answers=[*held, {"position": 2, "option_ids": ["none"]}]))
+
+
+# Matches: one's own, whose first question is open, or (who plays none, or elsewhere) an officer's.
+
+
+def _player(world: World, who: str | None, place: str) -> str:
+    return who if who is not None and place == HERE and who in world.matches else f"{place}001"
+
+
+@call("POST /api/v1/match-tickets")
+async def _ask(world: World, who: str | None, place: str) -> Call:
+    await world.leave(who)
+    if place == HERE:
+        return Call({}, json(mode="live"))
+    return Call({}, json(mode="challenge", opponent_employee_no=f"{place}002"))
+
+
+@call("GET /api/v1/match-tickets/{ticket_id}")
+async def _ticket(world: World, who: str | None, place: str) -> Call:
+    return Call({"ticket_id": world.tickets[_player(world, who, place)]}, {})
+
+
+@call("DELETE /api/v1/match-tickets/{ticket_id}")
+async def _cancel(world: World, who: str | None, place: str) -> Call:
+    player = _player(world, who, place)
+    return Call({"ticket_id": await world.ticket(player) if player == who else world.tickets[player]}, {})
+
+
+@call("GET /api/v1/matches/{match_id}")
+async def _match(world: World, who: str | None, place: str) -> Call:
+    return Call({"match_id": world.matches[_player(world, who, place)]["id"]}, {})
+
+
+@call("PUT /api/v1/matches/{match_id}/answers/{position}")
+async def _answer_match(world: World, who: str | None, place: str) -> Call:
+    match = world.matches[_player(world, who, place)]
+    return Call({"match_id": match["id"], "position": "1"}, json(option_ids=right(match["questions"][0])))
+
+
+@call("POST /api/v1/matches/{match_id}/forfeit")
+async def _forfeit(world: World, who: str | None, place: str) -> Call:
+    player = _player(world, who, place)
+    match_id = (await world.match(player))[0] if player == who else world.matches[player]["id"]
+    return Call({"match_id": match_id}, {})
 
 
 # Participation and notices.

@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
@@ -116,34 +116,62 @@ def seeded(officers: int) -> Iterator[Served]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextmanager
-def two_servers(database_url: str, folder: Path) -> Iterator[list[str]]:
-    """Two `lianbing serve` of their own; yields their API addresses."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("LIANBING_")}
-    environ = kept | {
-        "LIANBING_DATABASE_URL": database_url,
-        "LIANBING_SECRET_KEY": SECRET,
-        "LIANBING_SCHEDULER": "0",
-        "LIANBING_DATA_DIR": str(folder),
-    }
-    ports = [free_port(), free_port()]
-    servers = [
-        subprocess.Popen([*LIANBING, "serve", "--port", str(port)], env=environ, stderr=subprocess.DEVNULL)
-        for port in ports
-    ]
+@dataclass
+class Fleet:
+    """Several `lianbing serve` on one database, each of its own; any may be killed and started again."""
 
-    def ready(port: int) -> bool:
+    environ: dict[str, str]
+    ports: list[int]
+    processes: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def addresses(self) -> list[str]:
+        return [f"http://127.0.0.1:{port}/api/v1" for port in self.ports]
+
+    def start(self, *ports: int) -> None:
+        for port in ports:
+            command = [*LIANBING, "serve", "--port", str(port)]
+            self.processes[port] = subprocess.Popen(command, env=self.environ, stderr=subprocess.DEVNULL)
+        for port in ports:
+            wait_for(lambda port=port: self.ready(port), "a server is ready")  # type: ignore[misc]
+
+    def ready(self, port: int) -> bool:
         try:
             return httpx.get(f"http://127.0.0.1:{port}/health/ready", trust_env=False).is_success
         except httpx.TransportError:
             return False
 
-    try:
-        for port in ports:
-            wait_for(lambda port=port: ready(port), "a server is ready")  # type: ignore[misc]
-        yield [f"http://127.0.0.1:{port}/api/v1" for port in ports]
-    finally:
-        for server in servers:
+    def kill(self, port: int) -> None:
+        self.processes[port].kill()
+        self.processes[port].wait()
+
+    def stop(self) -> None:
+        for server in self.processes.values():
             server.terminate()
-        for server in servers:
+        for server in self.processes.values():
             server.wait(60)
+
+
+@contextmanager
+def fleet(database_url: str, folder: Path, count: int, *, scheduler: bool) -> Iterator[Fleet]:
+    """`count` servers, started; their clocks ring where `scheduler` says so."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LIANBING_")}
+    environ = kept | {
+        "LIANBING_DATABASE_URL": database_url,
+        "LIANBING_SECRET_KEY": SECRET,
+        "LIANBING_SCHEDULER": str(int(scheduler)),
+        "LIANBING_DATA_DIR": str(folder),
+    }
+    servers = Fleet(environ, [free_port() for _ in range(count)])
+    try:
+        servers.start(*servers.ports)
+        yield servers
+    finally:
+        servers.stop()
+
+
+@contextmanager
+def two_servers(database_url: str, folder: Path) -> Iterator[list[str]]:
+    """Two `lianbing serve` of their own; yields their API addresses."""
+    with fleet(database_url, folder, 2, scheduler=False) as servers:
+        yield servers.addresses

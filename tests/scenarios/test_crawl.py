@@ -107,7 +107,7 @@ class Watch:
         where = f"{who} {method} {reply.request.url}"
         assert reply.status_code < 500, f"{where}: {reply.text}"
         assert reply.status_code != 204 or not (reply.content or "content-type" in reply.headers), where
-        self._note_answers(endpoint, who, reply)
+        about = self._note_answers(endpoint, who, reply)
         text = _readable(reply)
         assert PASSWORD not in text, where
         assert ROBOT_KEY not in text, where
@@ -117,16 +117,22 @@ class Watch:
             return reply
         self._canaries(where, text, self._world.answered[who or ""])
         if "json" in reply.headers.get("content-type", "") and reply.content:
-            self._members(where, reply.json(), who, "")
+            self._members(where, reply.json(), who, about)
         return reply
 
-    def _note_answers(self, endpoint: str, who: str | None, reply: httpx.Response) -> None:
-        """What has just been answered may be told from now on."""
-        if "/answers" in endpoint and reply.is_success and who in self._world.papers:
-            body = reply.json()
-            for result in body.get("results", [body]):
-                if "correct" in result:
-                    self._world.answered[who].add(self._question(who, result["position"]))
+    def _note_answers(self, endpoint: str, who: str | None, reply: httpx.Response) -> str:
+        """What has just been answered may be told from now on; returns the question that an answer of a match is about."""
+        if "/answers" not in endpoint or not reply.is_success or who not in self._world.papers:
+            return ""
+        if "/matches/" in endpoint:
+            question = str(self._world.matches[who]["questions"][0]["question_id"])
+            self._world.answered[who].add(question)
+            return question
+        body = reply.json()
+        for result in body.get("results", [body]):
+            if "correct" in result:
+                self._world.answered[who].add(self._question(who, result["position"]))
+        return ""
 
     def _question(self, who: str, position: int) -> str:
         return str(self._world.papers[who]["questions"][position - 1]["question_id"])

@@ -17,6 +17,7 @@ from app.core.ids import new_id
 from app.core.security import new_token, token_hash
 from app.integrity.models import Flag
 from app.integrity.rules import FlagState, Kind
+from app.matches.models import Ticket
 from app.notices.models import Channel, Delivery, Notice
 from app.notices.service import tick
 from app.roster.models import Officer, SignInSession, UnitKind
@@ -44,13 +45,15 @@ PLAYERS = ("梅江001", "梅江002", "联络员", "分局长", "参赛管理员"
 
 @dataclass
 class World:
-    """The town, everybody's papers, and which questions each of them has answered."""
+    """The town, everybody's papers and matches, and which questions each of them has answered."""
 
     town: Town
     client: httpx.AsyncClient
     clock: SetClock
     robot: Robot
     papers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    matches: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tickets: dict[str, str] = field(default_factory=dict)
     answered: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     ids: dict[tuple[str, str], str] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -85,6 +88,30 @@ class World:
     async def newcomer(self, place: str) -> str:
         """The id of an officer whom no call has touched."""
         return str(await self.town.officer(f"{place}新人{self.number()}", place))
+
+    async def leave(self, who: str | None) -> None:
+        """Let nobody wait for an opponent, and this officer play nothing."""
+        async with self.town.services.database.sessions.begin() as session:
+            await session.execute(
+                text("UPDATE ticket SET state = 'finished' WHERE state = 'waiting' OR officer_id = :officer"),
+                {"officer": self.town.officers.get(who or "")},
+            )
+
+    async def ticket(self, who: str) -> str:
+        """A ticket with which somebody waits for a live opponent."""
+        await self.leave(who)
+        asked = await self.done(who, "POST", "/match-tickets", json={"mode": "live"})
+        assert asked["status"] == "waiting"
+        return str(asked["id"])
+
+    async def match(self, who: str) -> tuple[str, str]:
+        """A live match with a newcomer that begins in three seconds, and who the newcomer is."""
+        await self.ticket(who)
+        opponent = f"{HERE}对手{self.number()}"
+        await self.town.officer(opponent, HERE)
+        asked = await self.done(opponent, "POST", "/match-tickets", json={"mode": "live"})
+        assert asked["status"] == "matched"
+        return str(asked["match_id"]), opponent
 
     async def session_of(self, who: str) -> str:
         """Another signed-in device."""
@@ -151,12 +178,15 @@ class World:
 
 
 async def prepared(app: Any, client: httpx.AsyncClient, clock: SetClock, robot: Robot) -> World:
-    """People of every role, questions with a canary each, papers half answered, notices, channels, an import."""
+    """People of every role, questions with a canary each, papers half answered, notices, channels, an import, matches."""
     town = await small_bureau(app)
     world = World(town, client, clock, robot)
     await _people(town)
     await _bank(town)
-    rules: dict[str, object] = {"individual_ranking": True}
+    rules: dict[str, object] = {
+        "individual_ranking": True,
+        "matches": {"counted_per_day": 2, "required_per_day": 1},
+    }
     await town.contest("省厅", starts_on=TODAY - dt.timedelta(days=1), rules=rules)
     clock.at("09:30")
     for who in PLAYERS:
@@ -166,9 +196,30 @@ async def prepared(app: Any, client: httpx.AsyncClient, clock: SetClock, robot: 
     await _channels(world)
     clock.at("12:00:15")
     await tick(town.services)
+    clock.at("12:29:57")
+    opponents = {who: await _ask(world, who) for who in PLAYERS}
     clock.at("12:30")
+    for who, opponent in opponents.items():
+        await _meet(world, who, opponent)
     await _ids(world)
     return world
+
+
+async def _ask(world: World, who: str) -> str:
+    match_id, opponent = await world.match(who)
+    world.matches[who] = {"id": match_id}
+    return opponent
+
+
+async def _meet(world: World, who: str, opponent: str) -> None:
+    """The first question of a match is open; the opponent, who must not be heard of, has answered it."""
+    path = f"/matches/{world.matches[who]['id']}"
+    shown = await world.done(who, "GET", path)
+    await world.done(opponent, "PUT", f"{path}/answers/1", json={"option_ids": right(shown["questions"][0])})
+    world.matches[who] = shown
+    async with world.town.services.database.reads() as session:
+        ticket = select(Ticket.id).where(Ticket.officer_id == world.town.officers[who])
+        world.tickets[who] = str((await session.scalars(ticket)).one())
 
 
 async def _people(town: Town) -> None:
@@ -186,7 +237,7 @@ async def _people(town: Town) -> None:
 
 async def _bank(town: Town) -> None:
     """Explanation and article of each question name the question, so that a leak tells which one leaked."""
-    await add_questions(town.services)
+    await add_questions(town.services, of_each=24)
     async with town.services.database.sessions.begin() as session:
         await session.execute(
             text(
