@@ -171,3 +171,13 @@ def test_bench_answers_measures_both_sides(operator: Operator) -> None:
     lines = measured.output.splitlines()
     assert [line.split()[0] for line in lines if "answers/s   p50" in line] == ["pgbench", "lianbing"]
     assert lines[-1].startswith("median ratio lianbing / pgbench:")
+
+
+def test_bench_matches_tells_every_answer_and_what_a_poll_reads(operator: Operator) -> None:
+    measured = operator.run("bench", "matches", "--sockets", "4", "--seconds", "4", "--papers", "1000")
+    assert measured.exit_code == 0, measured.output
+    assert "sockets: 4 of 4 at one process stayed open" in measured.output
+    assert "answers through the other process: 4," in measured.output
+    assert "not told within a second or more: 0" in measured.output
+    assert "a poll: 3 statements, 2 of them read tables" in measured.output
+    assert measured.output.count("sequentially: none") == 2

@@ -22,6 +22,7 @@ from app.commands.bench import SECRET, execute, machine, percentile, process_cpu
 from app.commands.bench_players import CYCLE, Players
 from app.commands.bench_seed import BEGIN, MATCH_SEED, SEED, match_id, reset, token
 from app.commands.place import migrate
+from app.core.broadcast import Broadcast
 from app.core.embedded import start_or_join
 from app.core.settings import Settings
 from app.core.worker import allow_many_connections
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 
     from app.core.wiring import Services
 
-_LEAD = 12.0
-"""Seconds until the matches begin: that they do is told to nobody, and every socket looks within ten."""
+_LEAD = 3.0
+"""Seconds until the matches begin, once everybody is told that they will."""
 
 
 class Statement(NamedTuple):
@@ -88,6 +89,9 @@ def _play(dsn: str, watched: tuple[int, int], answering: tuple[int, int], *, soc
 
     async def begin() -> float:
         await execute(dsn, _for([BEGIN], sockets, seconds), 0)
+        broadcast = Broadcast(dsn)
+        broadcast.publish(match_id(number) for number in range(sockets // 2))
+        await broadcast.close()
         start[:] = used()
         return _LEAD
 

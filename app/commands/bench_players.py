@@ -21,6 +21,7 @@ CYCLE = 5.0
 _AFTER = {1: 0.7, 2: 1.98}  # seconds after the opening; what answering itself takes makes the second two seconds
 _LINES = 8
 _AT_ONCE = 32  # handshakes
+_PATIENCE = 120.0  # seconds until everybody is connected
 _BODY = b'{"option_ids":["b"]}'
 
 
@@ -104,15 +105,19 @@ class Players:
         watchers = [asyncio.create_task(self._watch(officer)) for officer in range(self._sockets)]
         lines = [await self._line() for _ in range(_LINES)]
         senders = [asyncio.create_task(self._send(line)) for line in lines]
+        ready = asyncio.create_task(self._everybody.wait())
         try:
-            await self._everybody.wait()
+            await asyncio.wait([ready, *watchers, *senders], timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+            if not ready.done():
+                raise RuntimeError(f"{self._connected} of {self._sockets} sockets were opened")
             gc.collect()
             gc.freeze()  # the collector's pauses of this process are none of the server's
             held_from = loop.time()
             await asyncio.sleep(await begin() + seconds)
             until, held = host_now() - dt.timedelta(seconds=1), loop.time() - held_from
         finally:
-            for task in (*watchers, *senders):
+            gc.unfreeze()
+            for task in (ready, *watchers, *senders):
                 task.cancel()
             ended = await asyncio.gather(*watchers, *senders, return_exceptions=True)
             for line in lines:
@@ -126,11 +131,10 @@ class Players:
         match, seat = officer // 2, officer % 2 + 1
         address = f"ws://127.0.0.1:{self._watch_port}/api/v1/matches/{match_id(match)}/live"
         offered: Any = ["bearer", token(officer)]
-        await self._doors.acquire()
-        client = await connect(
-            address, subprotocols=offered, compression=None, ping_interval=None, proxy=None, open_timeout=60
-        )
-        self._doors.release()
+        async with self._doors:
+            client = await connect(
+                address, subprotocols=offered, compression=None, ping_interval=None, proxy=None, open_timeout=_PATIENCE
+            )
         self._connected += 1
         if self._connected == self._sockets:
             self._everybody.set()

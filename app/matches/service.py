@@ -230,9 +230,7 @@ class MatchDesk:
 
     async def _pair_contest(self, connection: Connection, rows: Sequence[Any], now: dt.datetime) -> int:
         rules = rules_of(rows[0]["rules"])
-        day = rows[0]["day"]
-        if now >= _last_start(rules, day):
-            return 0
+        day = rows[0]["day"]  # of them all; no ticket waits beyond the day's last start
         by_ticket = {row["id"]: row for row in rows}
         met = await connection.fetch(MET_TODAY, [row["officer_id"] for row in rows], day)
         pairs = pairings(

@@ -53,7 +53,9 @@ WITH seen AS MATERIALIZED (
          AS r(ord, token_hash, match_id, position, choice, at)
     LEFT JOIN session s ON s.token_hash = r.token_hash AND s.expires_at > coalesce(r.at, statement_timestamp())
     LEFT JOIN officer o ON o.id = s.officer_id
-    LEFT JOIN paper p ON p.match_id = r.match_id AND p.officer_id = s.officer_id
+    LEFT JOIN LATERAL (
+        SELECT * FROM paper WHERE match_id = r.match_id OFFSET 0  -- two rows; never all that the officer was ever handed
+    ) p ON p.officer_id = s.officer_id
     LEFT JOIN question_revision q ON q.id = p.revision_ids[r.position]
     LEFT JOIN answer a ON a.paper_id = p.id AND a.position = r.position
 ),

@@ -162,19 +162,25 @@ async def test_trying_options_on_a_question_tells_nothing_of_it(hall: Hall, when
         assert len({reply.content for reply in replies}) == 1
 
 
-async def test_the_sockets_show_what_the_calls_show(hall: Hall) -> None:
+@pytest.mark.parametrize("mode", ["live", "relay"])
+async def test_the_sockets_show_what_the_calls_show(hall: Hall, mode: str) -> None:
     match_id = await hall.pair()
+    players = ["梅江001", "丰顺001"]
+    if mode == "relay":
+        await hall.play(match_id, {name: [True] * 5 for name in players}, each=5)
+        match_id, players = (await hall.ask("梅江002"))["match_id"], ["梅江002"]
     async with listening(hall.town.app) as place:
 
         async def same(name: str) -> None:
             async with place.watch(match_id, hall.town.tokens[name]) as client:
                 assert await received(client) == await hall.match(name, match_id)
 
-        for step in ("梅江001", None, "丰顺001", None, None):
+        for step in (players[0], None, players[-1], None, None):
             hall.wait(3)
+            position = len((await hall.match(players[0], match_id))["questions"])
             if step:
-                await hall.answer(step, match_id, 1)
-            for name in ("梅江001", "丰顺001"):
+                await hall.answer(step, match_id, position)
+            for name in players:
                 await same(name)
 
 

@@ -10,16 +10,21 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 QUESTIONS = 10
+COUNTED, REQUIRED = 2, 1  # matches of a day
 FORMULA = {"participation": 0.2, "completion": 0.5, "accuracy": 0.3}
 
 
 class Act(NamedTuple):
-    """One thing that an officer did and that the server took: the paper opened (no `right`), or a question answered."""
+    """One thing that an officer did and that the server took: the paper opened (no `right`), or a question answered.
+
+    `match`: of which match; none for the quiz.
+    """
 
     at: dt.datetime
     day: dt.date
     who: str
     right: bool | None
+    match: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,26 +99,46 @@ class Count:
 
 
 class Played(NamedTuple):
-    """One officer's day."""
+    """One officer's day: the quiz, and the matches that count with their right answers, in the order of their beginning."""
 
     opened: bool = False
+    quiz: bool = False
     answered: int = 0
     correct: int = 0
+    matches: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def took_part(self) -> bool:
+        return self.answered > 0 or bool(self.matches)
 
     @property
     def status(self) -> str:
-        if self.answered == QUESTIONS:
+        if self.answered == QUESTIONS and len(self.matches) >= REQUIRED:
             return "done"
         return "in_progress" if self.opened else "not_started"
+
+    @property
+    def points(self) -> int:
+        return 10 * self.correct + 20 * sum(right for _, right in self.matches)
 
 
 def played(log: Iterable[Act], day: dt.date, before: dt.datetime) -> dict[str, Played]:
     """What each officer had done on a day before an instant."""
-    gave: dict[str, list[bool]] = defaultdict(list)
-    for act in log:
+    acts: dict[str, list[Act]] = defaultdict(list)
+    for act in sorted(log, key=lambda act: act.at):
         if act.day == day and act.at < before:
-            gave[act.who] += [] if act.right is None else [act.right]
-    return {who: Played(True, len(given), sum(given)) for who, given in gave.items()}
+            acts[act.who].append(act)
+    return {who: _played(of) for who, of in acts.items()}
+
+
+def _played(acts: list[Act]) -> Played:
+    quiz = [act for act in acts if not act.match]
+    gave = [act.right for act in quiz if act.right is not None]
+    matches: dict[str, int] = {}
+    for act in acts:
+        if act.match and act.right is not None and (act.match in matches or len(matches) < COUNTED):
+            matches[act.match] = matches.get(act.match, 0) + act.right
+    return Played(True, bool(quiz), len(gave), sum(gave), tuple(matches.items()))
 
 
 def count(people: Collection[str], exempt: Collection[str], did: Mapping[str, Played]) -> Count:
@@ -122,7 +147,7 @@ def count(people: Collection[str], exempt: Collection[str], did: Mapping[str, Pl
     return Count(
         enrolled=len(people),
         exempt=sum(who in exempt for who in people),
-        participated=sum(one.answered > 0 for one in expected),
+        participated=sum(one.took_part for one in expected),
         quiz_finished=sum(one.answered == QUESTIONS for one in expected),
         done=sum(one.status == "done" for one in expected),
         in_progress=sum(one.status == "in_progress" for one in expected),

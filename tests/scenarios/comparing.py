@@ -63,18 +63,22 @@ async def own_parts_agree(day: Day, people: Iterable[str], *days: dt.date) -> No
             one = did[on].get(who, Played())
             shown = await day.get(who, "/participation/me", day=on.isoformat())
             over = day.clock.now >= instant("00:00", on + DAY)
-            status = {"done": "finished", "in_progress": "closed" if over else "in_progress"}.get(
-                one.status, one.status
-            )
-            quiz = {"status": status, "answered": one.answered, "points": 10 * one.correct}
+            quiz = {"status": _quiz(one, over=over), "answered": one.answered, "points": 10 * one.correct}
             assert (shown["day"], shown["quiz"], shown["done"]) == (on.isoformat(), quiz, one.status == "done"), who
-            assert shown["matches"] == {"counted": 0, "required": 0, "points": 0}
+            points = one.points - 10 * one.correct
+            assert shown["matches"] == {"counted": len(one.matches), "required": 1, "points": points}, who
             assert shown["contest"] == {
                 "days_done": sum(each.status == "done" for each in mine),
                 "answered": sum(each.answered for each in mine),
                 "correct": sum(each.correct for each in mine),
-                "points": 10 * sum(each.correct for each in mine),
+                "points": sum(each.points for each in mine),
             }, who
+
+
+def _quiz(one: Played, *, over: bool) -> str:
+    if one.answered == QUESTIONS:
+        return "finished"
+    return ("closed" if over else "in_progress") if one.quiz else "not_started"
 
 
 async def lists_agree(day: Day, who: str, unit: str, on: dt.date) -> None:
@@ -93,7 +97,10 @@ async def lists_agree(day: Day, who: str, unit: str, on: dt.date) -> None:
             name = item["officer"]["employee_no"]
             assert item["status"] == status[name], name
             assert (item["quiz"]["answered"], item["quiz"]["points"]) == (did[name].answered, 10 * did[name].correct)
-            assert item["done"] == (did[name].answered == QUESTIONS), name
+            assert item["done"] == (did[name].status == "done"), name
+            ended = [20 * right for match, right in did[name].matches if day.ends[match, name] <= day.clock.now]
+            matches = {"counted": len(did[name].matches), "required": 1, "points": sum(ended)}
+            assert item["matches"] == matches, name
             assert item["officer"]["phone"] == phones.get(name)
             assert (item["exemption"] is not None) == (name in exempt)
 
@@ -245,7 +252,9 @@ def _branch(day: Day, slot: Slot, name: str, notice: dict[str, Any]) -> None:
     body.says(f"{_branch_says(slot, own, branches, name, earlier, before)}。", slot.as_of)
     if slot.final:
         body.says(f"第{slot.number + 1}日竞赛已开始，24:00截止")
-    elif slot.time != "12:00" and not own.complete:
+    elif slot.time == "12:00" and not own.complete:
+        body.says("请利用休息间隙完成每日一测和匹配对战")
+    elif not own.complete:
         body.says(expect.could_rise(branches, name), "今日24:00截止")
     body.says_no_other_figure()
     progress = f"进度（{'截至' if slot.time == '22:00' else ''}{slot.time}）"

@@ -21,8 +21,9 @@ from app.core.wiring import Services
 from app.notices.service import tick
 from app.roster.models import Officer, SignInSession
 from app.roster.service import create_admin
-from tests.questions import add_questions, right, wrong
+from tests.questions import add_questions
 from tests.scenarios.arithmetic import Act, Count, Played, count, played
+from tests.scenarios.duels import Duel, Hall, Move, begun, chosen, short, take, whole
 from tests.scenarios.people_of_354 import (
     BRANCHES,
     BUREAU,
@@ -41,11 +42,13 @@ from tests.scenarios.people_of_354 import (
 from tests.times import TODAY, SetClock, instant
 
 YESTERDAY, TOMORROW = TODAY - dt.timedelta(days=1), TODAY + dt.timedelta(days=1)
+MIDNIGHT = instant("00:00", TOMORROW)
 ADMIN, PROVINCE_ADMIN, CLERK, PASSWORD = "总管理员", "省厅管理员", "省厅处长", "a long password 2026"
 LIAISONS = [f"{branch}002" for branch in BRANCHES if branch != "高新"] + ["高新001"]
 SIGN_IN_THEMSELVES = [*LIAISONS, "梅江001", "梅江003", "机关001", "机关处长", "题库管理员"]
 MOVED, FROM, TO = "兴宁040", "兴宁", "梅县"
 SCHOOL = "兴宁041"
+SPECIAL = ("梅江", "兴宁", "梅县", "丰顺")
 
 
 @dataclass
@@ -61,8 +64,11 @@ class Day:
     units: dict[str, str] = field(default_factory=dict)
     contest_id: str = ""
     exempt: dict[dt.date, set[str]] = field(default_factory=dict)
-    steps: list[Step] = field(default_factory=list)
+    steps: list[Step | Move] = field(default_factory=list)
+    challenges: list[Duel] = field(default_factory=list)
     papers: dict[tuple[dt.date, str], dict[str, Any]] = field(default_factory=dict)
+    ends: dict[tuple[str, str], dt.datetime] = field(default_factory=dict)
+    runs: int = 0
     log: list[Act] = field(default_factory=list)
 
     @property
@@ -199,7 +205,7 @@ class Day:
     async def prepare(self) -> None:
         """The day before: units, roster, sign-ins, contest, two exemptions."""
         self.clock.at("15:00", YESTERDAY)
-        await add_questions(self.services)
+        await add_questions(self.services, of_each=40)
         await self.administrators()
         bureau = (await self.get(ADMIN, "/me"))["unit"]["id"]
         for name, kind, parent in (("丰顺分局", "branch", bureau), (TOWNSHIP, "township", "丰顺分局")):
@@ -236,38 +242,52 @@ class Day:
 
     def plan_today(self) -> None:
         """Draw what everybody will do today."""
-        rng = random.Random(354)
+        rng, hall = random.Random(354), Hall(random.Random(355))
         named = {MOVED, SCHOOL}
         people = {
             name: [one for one in self.members(name, TODAY) if one not in named] for name in [*BRANCHES, "市本级"]
         }
-        special = {"梅江": range(9, 15), "兴宁": range(9, 15), "梅县": range(9, 15), "丰顺": range(9, 15)}
-        for branch, places in special.items():
-            chosen = {f"{branch}{number + 1:03}" for number in places}
+        chosen = {f"{branch}{number:03}" for branch in SPECIAL for number in range(10, 18)}
+        for branch in SPECIAL:
             people[branch] = [name for name in people[branch] if name not in chosen]
         whole_day = ("06:00", "23:40")
+        steps: list[Step] = []
         for name, lazy, skill in (("梅江", 0.2, 0.9), ("梅县", 0.3, 0.8), ("兴宁", 0.45, 0.75), ("市本级", 0.25, 0.85)):
-            self.steps += a_day(TODAY, people[name], rng, begin=whole_day, lazy=lazy, skill=skill)
+            steps += a_day(TODAY, people[name], rng, begin=whole_day, lazy=lazy, skill=skill)
+        steps += a_day(TODAY, people["大埔"], rng, begin=("12:30", "23:30"), lazy=0.3, skill=0.7)
+        steps += a_day(TODAY, people["丰顺"], rng, begin=whole_day, lazy=0.35, skill=0.6)
+        begins = begun(steps)
+        hall.beside_quizzes(begins, lazy=0.15)
+        twin_of = dict(zip(people["平远"], people["蕉岭"], strict=True))
         twins = a_day(TODAY, people["平远"], rng, begin=("06:30", "17:40"), lazy=0, skill=0.9)
-        self.steps += [*twins, *as_others(twins, dict(zip(people["平远"], people["蕉岭"], strict=True)))]
-        self.steps += a_day(TODAY, people["大埔"], rng, begin=("12:30", "23:30"), lazy=0.3, skill=0.7)
-        self.steps += a_day(TODAY, people["丰顺"], rng, begin=whole_day, lazy=0.35, skill=0.6)
-        self.steps += a_day(TODAY, [MOVED], rng, begin=("20:00", "21:00"), lazy=0, skill=0.5)
-        self.steps += a_day(TODAY, [SCHOOL], rng, begin=("08:00", "09:00"), lazy=0, skill=0.5)
+        hall.twins(begun(twins), twin_of)
+        steps += [*twins, *as_others(twins, twin_of)]
+        steps += a_day(TODAY, [MOVED], rng, begin=("20:00", "21:00"), lazy=0, skill=0.5)
+        steps += a_day(TODAY, [SCHOOL], rng, begin=("08:00", "09:00"), lazy=0, skill=0.5)
+        hall.live(instant("09:20"), {SCHOOL: short(True), MOVED: short(False)})
         for slot, branch in (("12:00", "梅江"), ("18:00", "兴宁"), ("22:00", "梅县")):
-            self.steps += around(instant(slot), [f"{branch}{number + 1:03}" for number in special[branch]])
-        late = [f"丰顺{number + 1:03}" for number in special["丰顺"]]
-        self.steps += at_the_last_moment(instant("00:00", TOMORROW), late)
-        self.steps.sort(key=lambda step: (step.at, step.first))
+            names = [f"{branch}{number:03}" for number in range(10, 18)]
+            steps += around(instant(slot), names)
+            hall.around(instant(slot), names)
+        late = [f"丰顺{number:03}" for number in range(10, 16)]
+        steps += at_the_last_moment(MIDNIGHT, late)
+        hall.at_the_last_moment(MIDNIGHT, late)
+        hall.live(instant("16:00"), {"高新001": whole([True] * 5), "梅江005": short(True)})  # both exempt
+        self.challenges = hall.more(sorted(begins))
+        self.steps = sorted([*steps, *hall.moves], key=lambda step: (step.at, step.first))
 
     def plan_tomorrow(self) -> None:
         """Draw what the early ones will do tomorrow."""
-        rng = random.Random(355)
+        rng, hall = random.Random(356), Hall(random.Random(357))
+        steps: list[Step] = []
         for name, lazy in (("梅江", 0.9), ("梅县", 0.5), ("平远", 0.7), ("大埔", 0.2), ("高新", 0), ("市本级", 0.6)):
             early = [one for one in self.members(name, TOMORROW) if one != MOVED]
-            self.steps += a_day(TOMORROW, early, rng, begin=("06:00", "11:00"), lazy=lazy, skill=0.8)
-        self.steps += a_day(TOMORROW, [MOVED], rng, begin=("07:00", "08:00"), lazy=0, skill=1)
-        self.steps.sort(key=lambda step: (step.at, step.first))
+            steps += a_day(TOMORROW, early, rng, begin=("06:00", "11:00"), lazy=lazy, skill=0.8)
+        steps += a_day(TOMORROW, [MOVED], rng, begin=("07:00", "08:00"), lazy=0, skill=1)
+        hall.beside_quizzes(begun(steps), lazy=0)
+        for duel in self.challenges[:2]:  # the others lapse
+            hall.take_up(instant("11:40", TOMORROW), duel, whole([True] * 5, 6))
+        self.steps += sorted([*steps, *hall.moves], key=lambda step: (step.at, step.first))
 
     async def play(self, *, until: dt.datetime) -> None:
         """Take every step that lies before an instant, those of one instant at once; then it is that instant."""
@@ -278,21 +298,24 @@ class Day:
             await asyncio.gather(*(self._take(step) for step in at_once))
         self.clock.now = until
 
-    async def _take(self, step: Step) -> None:
+    async def _take(self, step: Step | Move) -> None:
+        if isinstance(step, Move):
+            await take(self, step)
+            return
         day = (step.at - TICK if step.refused else step.at).astimezone(instant("00:00").tzinfo).date()
         if not step.first:
             await self._open(step, day)
             return
         paper = self.papers[day, step.who]
-        chosen = [
-            {"position": position, "option_ids": _chosen(paper["questions"][position - 1], correct)}
+        given = [
+            {"position": position, "option_ids": chosen(paper["questions"][position - 1], correct)}
             for position, correct in enumerate(step.right, start=step.first)
         ]
         path = f"/daily-quiz/attempts/{paper['id']}/answers"
-        if len(chosen) > 1:
-            results = (await self.call(step.who, "POST", path, json={"answers": chosen}))["results"]
+        if len(given) > 1:
+            results = (await self.call(step.who, "POST", path, json={"answers": given}))["results"]
         else:
-            one, status = chosen[0], 409 if step.refused else 200
+            one, status = given[0], 409 if step.refused else 200
             results = [await self.call(step.who, "PUT", f"{path}/{one['position']}", json=one, status=status)]
         if step.refused:
             assert results[0]["code"] == step.refused
@@ -335,10 +358,3 @@ class Day:
 
     def unit_of(self, unit_id: uuid.UUID | str) -> str:
         return next(name for name, held in self.units.items() if held == str(unit_id))
-
-
-def _chosen(question: dict[str, Any], correct: bool) -> list[str]:
-    """The right options, or else a wrong one, or of several right ones only the first (少选不得分)."""
-    if correct:
-        return right(question)
-    return right(question)[:1] if question["kind"] == "multiple" else wrong(question)

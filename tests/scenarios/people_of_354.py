@@ -106,9 +106,10 @@ def as_others(steps: Iterable[Step], names: dict[str, str]) -> list[Step]:
 
 
 def around(slot: dt.datetime, who: Sequence[str]) -> list[Step]:
-    """Six officers on the two sides of a slot's cutoff: an instant before it counts, the instant itself does not.
+    """Eight officers on the two sides of a slot's cutoff: an instant before it counts, the instant itself does not.
 
-    In order: the last answer before, the last answer at; the first answer before, at; the paper opened before, at.
+    In order: the last answer before, the last answer at; the first answer before, at; the paper opened before, at; two
+    with the quiz done long before.
     """
     early = slot - dt.timedelta(minutes=10)
     nine = (True, False, True, True, False, True, True, True, False)
@@ -116,6 +117,8 @@ def around(slot: dt.datetime, who: Sequence[str]) -> list[Step]:
     steps += [Step(early + dt.timedelta(minutes=1), name, 1, nine) for name in who[:2]]
     steps += [Step(slot - TICK, who[0], QUESTIONS, (True,)), Step(slot, who[1], QUESTIONS, (True,))]
     steps += [Step(slot - TICK, who[2], 1, (True,)), Step(slot, who[3], 1, (False,))]
+    steps += [Step(early, name, 0, ()) for name in who[6:]]
+    steps += [Step(early + dt.timedelta(minutes=2), name, 1, (*nine, True)) for name in who[6:]]
     return [*steps, Step(slot - TICK, who[4], 0, ()), Step(slot, who[5], 0, ())]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 
 import httpx
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import text
 
 from app.integrity.service import Verification, verify
 from tests.notices.robot import Robot
-from tests.scenarios.arithmetic import count, ranks
+from tests.scenarios.arithmetic import QUESTIONS, count, ranks
 from tests.scenarios.comparing import (
     Slot,
     lists_agree,
@@ -23,11 +24,10 @@ from tests.scenarios.comparing import (
     ranking_agrees,
     standings_agree,
 )
-from tests.scenarios.day import ADMIN, CLERK, FROM, MOVED, PROVINCE_ADMIN, SCHOOL, TO, TOMORROW, Day
+from tests.scenarios.day import ADMIN, CLERK, FROM, MIDNIGHT, MOVED, PROVINCE_ADMIN, SCHOOL, TO, TOMORROW, Day
 from tests.scenarios.people_of_354 import BUREAU, TOWNSHIP
 from tests.times import TODAY, SetClock, instant
 
-MIDNIGHT = instant("00:00", TOMORROW)
 WITH_ROBOT = {BUREAU: "key-of-the-bureau", "丰顺": "key-of-fengshun", "平远": "key-of-pingyuan"}
 NOBODY, THANKED = "nobody-expected", "already-thanked"
 
@@ -93,6 +93,7 @@ async def test_a_contest_day_of_354_officers(day: Day, robot: Robot) -> None:
 
     await robots_heard_what_was_written(day, robot, sent)
     no_phone_in(day, sent, robot.accepted, robot.requests)
+    await matches_were_of_every_sort(day)
     await nothing_is_found_wrong(day)
 
 
@@ -121,7 +122,7 @@ async def live_figures_agree(day: Day) -> None:
     await standings_agree(day, TODAY, now)
     for asked in ({}, {"day": TODAY.isoformat()}, {"from": TODAY.isoformat(), "to": TODAY.isoformat()}):
         await ranking_agrees(day, branches, None, asked=asked, as_of=day.clock.now)
-    edges = [f"{branch}{number:03}" for branch in ("梅江", "兴宁") for number in range(10, 16)]
+    edges = [f"{branch}{number:03}" for branch in ("梅江", "兴宁") for number in range(10, 18)]
     await own_parts_agree(day, [*edges, "梅江005", SCHOOL, "高新001", "丰顺001", "汤坑003", "机关020"], TODAY)
 
 
@@ -219,6 +220,26 @@ async def robots_heard_what_was_written(day: Day, robot: Robot, sent: list[dict[
     assert len(province) == len(sent)
 
 
+async def matches_were_of_every_sort(day: Day) -> None:
+    """The day was no easier than it was meant to be."""
+    did, of_today = day.did(TODAY, MIDNIGHT), [act for act in day.log if act.day == TODAY]
+    handed = {(act.who, act.match) for act in of_today if act.match}
+    answered = {(act.who, act.match) for act in of_today if act.match and act.right is not None}
+    seats = Counter(who for who, _ in answered)
+    assert {seats[who] for who in did} >= {0, 1, 2, 3}
+    assert {len(one.matches) for one in did.values()} == {0, 1, 2}
+    assert len(handed - answered) > 5
+    begun = {
+        who: min(act.at for act in of_today if act.who == who and act.match and act.right is not None) for who in seats
+    }
+    ended = {act.who: act.at for act in of_today if not act.match and did[act.who].answered == QUESTIONS}
+    assert Counter(begun[who] < ended[who] for who in begun.keys() & ended.keys()).keys() == {True, False}
+    assert {who for who in day.exempt[TODAY] if did[who].matches} == day.exempt[TODAY]
+    async with day.services.database.reads() as session:
+        modes = Counter(await session.scalars(text("SELECT mode FROM match")))
+    assert (modes["live"] > 150, modes["relay"] > 5, modes["challenge"] > 5) == (True, True, True)
+
+
 async def nothing_is_found_wrong(day: Day) -> None:
     """`verify` counts everything again and agrees, also with the number of things that the test did."""
     async with day.services.database.sessions() as session:
@@ -226,7 +247,8 @@ async def nothing_is_found_wrong(day: Day) -> None:
         found: Verification = await verify(session)
     assert found.discrepancies == []
     assert found.answers == sum(act.right is not None for act in day.log) > 2000
-    assert found.officer_days == len(day.papers) > 300
+    assert found.officer_days == len({(act.day, act.who) for act in day.log}) > 300
+    assert found.matches == day.runs > 200
     acts = await day.listed(PROVINCE_ADMIN, "/audit")
     assert (found.frozen_days, found.audit_entries) == (1, len(acts))
     assert {"exemption.created", "officer.transferred", "contest.open"} <= {act["action"] for act in acts}
