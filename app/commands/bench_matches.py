@@ -108,6 +108,8 @@ def _play(dsn: str, watched: tuple[int, int], answering: tuple[int, int], *, soc
     )
     for name, since in (("stamp (before its commit)", board.stamped), ("reply at its sender", board.acknowledged)):
         latencies = board.latencies(since, before=until)
+        if not latencies:
+            raise click.ClickException("no answer reached a socket: play for longer")
         half, most = percentile(latencies, 0.5), percentile(latencies, 0.99)
         click.echo(
             f"from an answer's {name} to the opponent's socket: "

@@ -16,9 +16,9 @@ from app.commands.bench_client import RefusedAnswer
 from app.commands.bench_seed import match_id, token
 from app.core.clock import host_now
 
-CYCLE = 5.0
-"""Seconds from one question of a match to the next: two answers in the first two of them, three until it opens."""
-_AFTER = {1: 0.7, 2: 1.98}  # seconds after the opening; what answering itself takes makes the second two seconds
+CYCLE = 4.8
+"""Seconds from one question of a match to the next: two answers in the first of them, then three until it opens."""
+_AFTER = {1: 0.7, 2: 1.77}  # seconds after the opening; what answering itself takes makes the cycle whole
 _LINES = 8
 _AT_ONCE = 32  # handshakes
 _PATIENCE = 120.0  # seconds until everybody is connected

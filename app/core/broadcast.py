@@ -97,7 +97,7 @@ class Broadcast:
 
     async def _run(self) -> None:
         pause = _FIRST_PAUSE
-        while not self._closing.is_set():
+        while self._untold or not self._closing.is_set():
             try:
                 async with self._connected() as connection:
                     await connection.add_listener(CHANNEL, self._hear)
@@ -108,6 +108,8 @@ class Broadcast:
                     await self._tell(connection)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again; no request waits for it
                 log.warning("wake-ups between processes are interrupted", error=repr(error), pause=pause)
+                if self._closing.is_set():
+                    return
                 with suppress(TimeoutError):
                     async with asyncio.timeout(pause):
                         await self._closing.wait()

@@ -51,6 +51,7 @@ _BEARER = "bearer"
 _AWAY = (LianbingError, DBAPIError, PoolTimeout)
 _UNREADABLE = (*_AWAY, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 _SOON_AFTER = 0.005  # seconds after the instant at which time changes a Match: never a look too early
+_AGAIN = 2.0  # seconds until the next try where a match could not be read
 _GOLDEN = 0.618  # multiples of it lie evenly in a period: sockets opened together do not look together
 
 _SIGNED_IN = """
@@ -135,6 +136,7 @@ class Gallery:
         self._numbers = count()
         self._watchers: dict[uuid.UUID, list[Watcher]] = {}
         self._open = 0
+        self._troubled = False
 
     async def watch(self, socket: WebSocket, match_id: str) -> None:
         """Serve one socket from the handshake to its end; who may not watch is refused by a problem answer."""
@@ -200,6 +202,7 @@ class Gallery:
         loop = asyncio.get_running_loop()
         period = self.limits.look_seconds * (0.75 + watcher.number * _GOLDEN % 1 / 4)
         look_at = loop.time() + period
+        watcher.bell.set()  # what was read before the bell hung may have changed
         while not watcher.gone:
             if watcher.bell.is_set() or loop.time() >= look_at:
                 watcher.held = None  # read again; else only time has passed
@@ -211,8 +214,12 @@ class Gallery:
                     await self._check(socket, watcher)
                 if watcher.ending is None:
                     wake_at = min(look_at, await self._tell(socket, watcher))
+                self._troubled = False
             except _UNREADABLE as error:
-                log.warning("a match could not be read for its sockets", error=repr(error))
+                wake_at = min(look_at, loop.time() + _AGAIN)
+                if not self._troubled:  # said once, not by thousands of sockets
+                    log.warning("matches cannot be read for their sockets", error=repr(error))
+                self._troubled = True
             if watcher.ending is not None:
                 await self._handed(watcher, socket.close(*watcher.ending))
                 return

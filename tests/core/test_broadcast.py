@@ -168,6 +168,14 @@ async def test_the_end_tells_what_is_untold_and_leaves_no_connection(
     assert await operator.listeners() == 1
 
 
+async def test_what_is_told_just_before_the_end_is_told(there: Broadcast, database_url: str) -> None:
+    async with waiting(there, THING) as far:
+        brief = Broadcast(database_url)
+        brief.publish([THING])
+        await brief.close()
+        await heard(far)
+
+
 async def test_without_anything_to_tell_or_to_wait_for_there_is_no_connection(
     here: Broadcast, operator: Operator
 ) -> None:

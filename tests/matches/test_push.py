@@ -144,7 +144,7 @@ async def test_a_socket_outlives_a_database_that_is_away(hall: Hall, place: Plac
                 "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = $1", name
             )
             desks.broadcast.publish([uuid.UUID(seen["id"])])
-            event = "a match could not be read for its sockets"
+            event = "matches cannot be read for their sockets"
             await eventually(lambda: event in {line["event"] for line in logs})
         await operator.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         await operator.close()

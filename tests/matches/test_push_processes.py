@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import asyncpg
@@ -19,7 +20,7 @@ from app.core.settings import Settings
 from app.main import create_app
 from app.matches.making import Made, put_down
 from app.matches.models import Mode
-from tests.matches.sockets import received, until, watch
+from tests.matches.sockets import ended, received, until, watch
 from tests.people import Town, small_bureau
 from tests.questions import add_questions, right
 from tests.scenarios.serving import two_servers
@@ -72,6 +73,12 @@ async def cut_listeners(url: str) -> None:
     await operator.close()
 
 
+async def metrics(address: str) -> list[str]:
+    """What all workers behind an address count."""
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as operator:
+        return (await operator.get(address.removesuffix("/api/v1") + "/metrics")).text.splitlines()
+
+
 async def test_what_happens_there_is_seen_here(town: Town, database_url: str, tmp_path: Path) -> None:
     first, second = town.tokens["梅江001"], town.tokens["丰顺001"]
 
@@ -81,10 +88,13 @@ async def test_what_happens_there_is_seen_here(town: Town, database_url: str, tm
             path = f"/matches/{match_id}/answers/1"
             assert (await device.put(path, json={"option_ids": right(question)})).status_code == 200
 
-    with two_servers(database_url, tmp_path) as (here, there):
-        match_id = await seated(town, "梅江001", "丰顺001")
-        sockets = here.replace("http", "ws", 1)
-        async with watch(sockets, match_id, first) as mine, watch(sockets, match_id, second) as theirs:
+    async with AsyncExitStack() as held:
+        with two_servers(database_url, tmp_path) as (here, there):
+            match_id = await seated(town, "梅江001", "丰顺001")
+            sockets = here.replace("http", "ws", 1)
+            mine, theirs = [
+                await held.enter_async_context(watch(sockets, match_id, token)) for token in (first, second)
+            ]
             opened = [await until(client, lambda body: body["questions"] != []) for client in (mine, theirs)]
             await answer(first, opened[0]["questions"][0])
             assert (await received(theirs))["questions"][0]["opponent_answered"] is True
@@ -94,3 +104,6 @@ async def test_what_happens_there_is_seen_here(town: Town, database_url: str, tm
             over = await until(mine, lambda body: body["questions"][0]["opponent_correct"] is not None)
             assert [seat["points"] for seat in over["seats"]] == [20, 20]
             assert len((await until(mine, lambda body: len(body["questions"]) > 1))["questions"]) == 2
+            assert "lianbing_match_sockets 2.0" in await metrics(here)
+            assert "lianbing_match_sockets 0.0" in await metrics(there)
+        assert (await ended(mine))[0] == 1012

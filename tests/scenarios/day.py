@@ -70,6 +70,7 @@ class Day:
     ends: dict[tuple[str, str], dt.datetime] = field(default_factory=dict)
     runs: int = 0
     log: list[Act] = field(default_factory=list)
+    counted: dict[tuple[dt.date, dt.datetime, int], dict[str, Played]] = field(default_factory=dict)
 
     @property
     def services(self) -> Services:
@@ -252,11 +253,19 @@ class Day:
             people[branch] = [name for name in people[branch] if name not in chosen]
         whole_day = ("06:00", "23:40")
         steps: list[Step] = []
+        for slot, branch in (("12:00", "梅江"), ("18:00", "兴宁"), ("22:00", "梅县")):
+            names = [f"{branch}{number:03}" for number in range(10, 18)]
+            steps += around(instant(slot), names)
+            hall.around(instant(slot), names)
+        late = [f"丰顺{number:03}" for number in range(10, 16)]
+        steps += at_the_last_moment(MIDNIGHT, late)
+        hall.at_the_last_moment(MIDNIGHT, late)
+        edges = begun(steps)
         for name, lazy, skill in (("梅江", 0.2, 0.9), ("梅县", 0.3, 0.8), ("兴宁", 0.45, 0.75), ("市本级", 0.25, 0.85)):
             steps += a_day(TODAY, people[name], rng, begin=whole_day, lazy=lazy, skill=skill)
         steps += a_day(TODAY, people["大埔"], rng, begin=("12:30", "23:30"), lazy=0.3, skill=0.7)
         steps += a_day(TODAY, people["丰顺"], rng, begin=whole_day, lazy=0.35, skill=0.6)
-        begins = begun(steps)
+        begins = {who: at for who, at in begun(steps).items() if who not in edges}
         hall.beside_quizzes(begins, lazy=0.15)
         twin_of = dict(zip(people["平远"], people["蕉岭"], strict=True))
         twins = a_day(TODAY, people["平远"], rng, begin=("06:30", "17:40"), lazy=0, skill=0.9)
@@ -265,13 +274,6 @@ class Day:
         steps += a_day(TODAY, [MOVED], rng, begin=("20:00", "21:00"), lazy=0, skill=0.5)
         steps += a_day(TODAY, [SCHOOL], rng, begin=("08:00", "09:00"), lazy=0, skill=0.5)
         hall.live(instant("09:20"), {SCHOOL: short(True), MOVED: short(False)})
-        for slot, branch in (("12:00", "梅江"), ("18:00", "兴宁"), ("22:00", "梅县")):
-            names = [f"{branch}{number:03}" for number in range(10, 18)]
-            steps += around(instant(slot), names)
-            hall.around(instant(slot), names)
-        late = [f"丰顺{number:03}" for number in range(10, 16)]
-        steps += at_the_last_moment(MIDNIGHT, late)
-        hall.at_the_last_moment(MIDNIGHT, late)
         hall.live(instant("16:00"), {"高新001": whole([True] * 5), "梅江005": short(True)})  # both exempt
         self.challenges = hall.more(sorted(begins))
         self.steps = sorted([*steps, *hall.moves], key=lambda step: (step.at, step.first))
@@ -342,7 +344,10 @@ class Day:
     # Counting.
 
     def did(self, day: dt.date, before: dt.datetime) -> dict[str, Played]:
-        return played(self.log, day, before)
+        key = day, before, len(self.log)
+        if key not in self.counted:
+            self.counted[key] = played(self.log, day, before)
+        return self.counted[key]
 
     def count(self, unit: str, day: dt.date, before: dt.datetime) -> Count:
         """The figures of a unit's subtree as the log gives them."""

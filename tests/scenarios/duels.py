@@ -84,7 +84,7 @@ def moves_of(asked_at: dt.datetime, duel: Duel, answers: Mapping[str, Answers]) 
 
 
 class Hall:
-    """Plans matches so that nobody plays two at once, and the two of a live one are alone in asking."""
+    """Plans matches so that nobody plays two at once, and nobody else asks while the two of a live one do."""
 
     def __init__(self, rng: random.Random) -> None:
         self.moves: list[Move] = []
@@ -98,32 +98,39 @@ class Hall:
 
     def live(self, at: dt.datetime, answers: Mapping[str, Answers]) -> None:
         """Let two meet at an instant, or the next whole second in which nobody asks."""
-        while {at - SECOND, at} & self._asking:
-            at += SECOND
-        self._asking |= {at - SECOND, at}
         first, _ = answers
+        at = self._alone(at)
         self._note(at, *answers)
         duel = Duel("live", tuple(answers))
         self.moves += [Move(at - SECOND, first, 0, duel), *moves_of(at, duel, answers)]
 
     def relay(self, at: dt.datetime, who: str, answers: Answers) -> None:
         """Let one play against whatever recorded run there is; answers come after those of any recording."""
+        at = self._alone(at)
         self._note(at, who)
         self.moves += moves_of(at, Duel("relay", (who,)), {who: answers})
 
     def challenge(self, at: dt.datetime, who: str, opponent: str, answers: Answers) -> Duel:
+        at = self._alone(at)
         self._note(at, who)
         duel = Duel("challenge", (who, opponent))
         self.moves += moves_of(at, duel, {who: answers})
         return duel
 
     def take_up(self, at: dt.datetime, duel: Duel, answers: Answers) -> None:
-        who = duel.players[1]
+        who, at = duel.players[1], self._alone(at)
         self._note(at, who)
         self.moves += moves_of(at, duel, {who: answers})
 
     def refused(self, at: dt.datetime, who: str, code: str) -> None:
         self.moves.append(Move(at, who, 0, Duel("any", (who,)), refused=code))
+
+    def _alone(self, at: dt.datetime) -> dt.datetime:
+        """Return this second, or the next, in which nobody asks, nor in the one before."""
+        while {at - SECOND, at} & self._asking:
+            at += SECOND
+        self._asking |= {at - SECOND, at}
+        return at
 
     def _note(self, at: dt.datetime, *people: str) -> None:
         assert self.free(at, *people), (at, people)

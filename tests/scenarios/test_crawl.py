@@ -154,7 +154,7 @@ class Watch:
         if not question and who in self._world.papers and type(value.get("position")) is int:
             question = self._question(who, value["position"])
         tells = [name for name, kind in TELLING.items() if isinstance(value.get(name), kind)]
-        tells += ["correct"] * isinstance(value.get("correct"), bool)
+        tells += [name for name in ("correct", "opponent_correct") if isinstance(value.get(name), bool)]
         assert not tells or question in self._world.answered[who or ""], f"{where}: {tells} of {question or '?'}"
         for one in value.values():
             self._members(where, one, who, question)

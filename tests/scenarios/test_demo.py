@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.core.clock import host_now, local
 from tests.scenarios.serving import LIANBING, free_port, wait_for
 
 
@@ -96,6 +98,62 @@ def test_each_role_has_its_view(demo: Demo) -> None:
         assert leader.get("/rankings/branches").status_code == 200
         assert province.get("/me").json()["roles"] == ["province"]
         assert len(province.get("/rankings/branches").json()["rows"]) == 8
+
+
+@pytest.fixture
+def an_hour_for_matches() -> None:
+    if local(host_now()).time() >= dt.time(23, 50):
+        pytest.skip("no match begins in the last minutes of a day")
+
+
+@pytest.mark.usefixtures("an_hour_for_matches")
+def test_two_of_the_sign_ins_play_each_other(demo: Demo) -> None:
+    asked = re.findall(r"curl .*/match-tickets .*-d '(.*)'", demo.output.read_text())
+    with demo.client("梅江003") as one, demo.client("梅江002") as other:
+        waiting = one.post("/match-tickets", json=json.loads(asked[0])).json()
+        matched = other.post("/match-tickets", json=json.loads(asked[0])).json()
+        assert (waiting["status"], matched["status"]) == ("waiting", "matched")
+        path = f"/matches/{matched['match_id']}"
+        wait_for(lambda: bool(other.get(path).json()["questions"]), "the first question opens")
+        [question] = other.get(path).json()["questions"]
+        answer = {"option_ids": [question["options"][0]["id"]]}
+        assert one.put(f"{path}/answers/1", json=answer).status_code == 200
+        assert one.get("/participation/me").json()["matches"]["counted"] == 1
+        given_up = other.post(f"{path}/forfeit").json()
+    assert ([seat["name"] for seat in given_up["seats"]], given_up["result"]["outcome"]) == (
+        ["梅江003", "梅江002"],
+        "loss",
+    )
+
+
+@pytest.mark.usefixtures("an_hour_for_matches")
+def test_with_nobody_there_a_recorded_run_is_offered_at_once(demo: Demo) -> None:
+    with demo.client("梅江001") as leader:
+        ticket = leader.post("/match-tickets", json={}).json()
+        match = leader.get(f"/matches/{ticket['match_id']}").json()
+        assert (ticket["status"], match["mode"], [seat["recorded"] for seat in match["seats"]]) == (
+            "matched",
+            "relay",
+            [False, True],
+        )
+
+
+def test_a_colleagues_challenge_waits(demo: Demo) -> None:
+    with demo.client("梅江003") as officer:
+        [waiting] = officer.get("/challenges").json()["items"]
+    assert waiting["challenger"]["employee_no"] == "丰顺010"
+
+
+def test_most_days_were_done_with_quiz_and_match(demo: Demo) -> None:
+    with demo.client("机关001") as bureau:
+        ranking = bureau.get("/rankings/branches").json()
+        yesterday = dt.date.fromisoformat(ranking["to"]) - dt.timedelta(days=1)
+        rows = bureau.get("/rankings/branches", params={"to": yesterday.isoformat()}).json()["rows"]
+        rates = [row["completion_rate"] for row in rows]
+        contest = bureau.get("/contests").json()["items"][0]
+        assert 0.7 < min(rates) < max(rates) < 1
+        rules = bureau.get(f"/contests/{contest['id']}").json()["rules"]["matches"]
+        assert (rules["counted_per_day"], rules["required_per_day"]) == (2, 1)
 
 
 def test_the_interactive_page_needs_no_other_host(demo: Demo) -> None:

@@ -56,6 +56,8 @@ async def test_a_contest_day_of_354_officers(day: Day, robot: Robot) -> None:
     await day.tick("12:00")
     sent = await notices_agree(day, Slot("12:00", TODAY), silent={"高新": NOBODY})
     assert all(one in [(notice["title"], notice["body"], notice["stats"]) for notice in sent] for one in drafted)
+    at_noon = day.did(TODAY, instant("12:00"))
+    assert [at_noon[f"梅江{number:03}"].status for number in (10, 11, 16, 17)] == ["done", "in_progress"] * 2
     await live_figures_agree(day)
     await lists_agree(day, "梅江002", "梅江", TODAY)
 
