@@ -42,6 +42,7 @@ class Pool:
             one.question_id: (cell, index) for cell, held in self.cells.items() for index, one in enumerate(held)
         }
         self.topics = {kind: [topic for k, topic in self.cells if k == kind] for kind in ORDER}
+        self.sizes = {cell: len(held) for cell, held in self.cells.items()}
         self._short: dict[int, Pool] = {}
 
     def short(self, longest: int) -> Pool:
@@ -51,6 +52,14 @@ class Pool:
                 one for held in self.cells.values() for one in held if one.stem_length <= longest
             )
         return self._short[longest]
+
+    def available(self, excluded: AbstractSet[uuid.UUID]) -> Counter[str]:
+        """Return how many questions of each kind may be drawn where these question ids may not."""
+        counts: Counter[str] = Counter()
+        for (kind, _), size in self.sizes.items():
+            counts[kind] += size
+        counts.subtract(self.place[one][0][0] for one in excluded if one in self.place)
+        return counts
 
     @property
     def revisions(self) -> set[uuid.UUID]:
@@ -74,11 +83,11 @@ def draw(
     give an equal paper; different seeds spread over the whole pool. The cost grows with `seen` and the topics, not
     with the pool. Raises BankTooSmall where a kind has too few questions.
     """
-    hand = _Hand(pool, seed, seen, excluded)
+    available = pool.available(excluded)
     for kind in ORDER:
-        available = sum(hand.left(kind, topic) for topic in pool.topics[kind])
-        if available < counts.get(kind, 0):
-            raise BankTooSmall.of(kind, available=available, needed=counts[kind])
+        if available[kind] < counts.get(kind, 0):
+            raise BankTooSmall.of(kind, available=available[kind], needed=counts[kind])
+    hand = _Hand(pool, seed, seen, excluded)
     slots = [kind for kind in ORDER for _ in range(counts.get(kind, 0))]
     hand.random.shuffle(slots)
     while slots:
@@ -100,19 +109,17 @@ class _Hand:
         self.random = random.Random(seed)  # noqa: S311 - a reproducible draw, not a secret
         self.barred: dict[tuple[str, str], set[int]] = defaultdict(set)
         self.seen: dict[tuple[str, str], dict[int, dt.date]] = defaultdict(dict)
+        self.left = dict(pool.sizes)  # how many questions each cell can still give
         self.taken: Counter[tuple[str, str]] = Counter()
         for one in excluded:
             if one in pool.place:
                 cell, index = pool.place[one]
                 self.barred[cell].add(index)
+                self.left[cell] -= 1
         for one, day in seen.items():
             if one in pool.place and one not in excluded:
                 cell, index = pool.place[one]
                 self.seen[cell][index] = day
-
-    def left(self, kind: str, topic: str) -> int:
-        """Return how many questions a cell can still give, by kind and topic."""
-        return len(self.pool.cells[kind, topic]) - len(self.barred[kind, topic]) - self.taken[kind, topic]
 
     def fill(self, slots: list[str]) -> list[str]:
         """Give slots a topic of their own each, as many as possible; return those left for the next round.
@@ -128,7 +135,9 @@ class _Hand:
                 if kind in left or not _augment(kind, preferences, owner, set()):
                     left.append(kind)
             slots = left
-        self.taken.update((kind, topic) for topic, kind in owner.items())
+        for topic, kind in owner.items():
+            self.taken[kind, topic] += 1
+            self.left[kind, topic] -= 1
         return slots
 
     def _preferences(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
@@ -139,11 +148,10 @@ class _Hand:
         """
         fresh: dict[str, list[tuple[float, str]]] = {kind: [] for kind in ORDER}
         stale: dict[str, list[tuple[dt.date, float, str]]] = {kind: [] for kind in ORDER}
-        for cell in self.pool.cells:
+        for cell, left in self.left.items():
             kind, topic = cell
             chance = self.random.random()
-            left = self.left(*cell)
-            unseen = left - len(self.seen[cell])
+            unseen = left - len(self.seen.get(cell, ()))
             if unseen > 0:
                 fresh[kind].append((chance ** (1 / unseen), topic))
             elif left > 0:
@@ -158,7 +166,7 @@ class _Hand:
         """Return the revisions of one kind in random order: of each cell unseen ones, then the longest unseen."""
         found: list[Drawable] = []
         for topic in self.pool.topics[kind]:
-            if wanted := self.taken[kind, topic]:
+            if wanted := self.taken.get((kind, topic)):
                 found += self._of_cell((kind, topic), wanted)
         self.random.shuffle(found)
         return [one.revision_id for one in found]

@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 _MARK = ".lianbing-demo"
+_SOWING = ".lianbing-demo-sowing"
 
 
 def run(settings: Settings, *, folder: Path, port: int, fresh: bool, factory: str, bank: Path) -> None:
     """Serve the demo until stopped; data is kept between starts unless `fresh`."""
-    if fresh:
+    if fresh or (folder / _SOWING).exists():  # a first start that was stopped half-way left half a history
         _forget(folder)
 
     @contextmanager
@@ -37,7 +38,9 @@ def run(settings: Settings, *, folder: Path, port: int, fresh: bool, factory: st
         with placed(settings.model_copy(update={"database_url": None, "data_dir": folder})) as where:
             (folder / _MARK).touch()
             migrate(where)
+            (folder / _SOWING).touch()
             uvloop.run(_seed(where, bank))
+            (folder / _SOWING).unlink()
             yield worker_environment(where)
 
     run_server(

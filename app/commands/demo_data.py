@@ -17,7 +17,7 @@ from sqlalchemy import delete, select, text, update
 from app.bank.cache import BankCache
 from app.bank.service import import_directory
 from app.commands.demo_matches import LONGEST, Hall, Player, Session, chosen
-from app.contests.service import create_contest, open_contest
+from app.contests.service import change_contest, create_contest, open_contest
 from app.core.clock import at, local_day
 from app.core.ids import new_id
 from app.core.security import new_token, token_hash
@@ -43,6 +43,7 @@ BUREAU, PROVINCE = "梅州市生态环境局", "广东省生态环境厅"
 BRANCHES = {"梅江": 39, "梅县": 45, "兴宁": 51, "平远": 30, "蕉岭": 28, "大埔": 35, "丰顺": 38, "五华": 40}
 OWN_STAFF = 48  # 354 in all
 DAYS_BEFORE = 10
+_DAYS_WITH_MATCHES = 4  # the last ones; today is one more
 PASSWORD = "lianbing2026"  # noqa: S105 - the demo's own, printed at its start
 ADMIN, PROVINCE_CLERK = "管理员001", "省厅001"
 SIGN_INS = (
@@ -204,11 +205,25 @@ class Seed:
                 issuer="市生态环境局执法监督科",
                 starts_on=first,
                 ends_on=first + dt.timedelta(days=29),
-                rules={"day_opens_at": "00:00"},  # a demo is tried at any hour
+                rules={
+                    "day_opens_at": "00:00",  # a demo is tried at any hour
+                    "matches": {"counted_per_day": 0, "required_per_day": 0},
+                },
                 now=before,
                 actor_id=admin.officer_id,
             )
             await open_contest(session, contest, now=before, actor_id=admin.officer_id)
+        # The contest began with quizzes alone; the rules were changed on the day before its first matches.
+        async with self._services.database.sessions.begin() as session:
+            with_matches = {"rules": {"matches": {"counted_per_day": 2, "required_per_day": 1}}}
+            changed = before + dt.timedelta(days=DAYS_BEFORE - _DAYS_WITH_MATCHES)
+            await change_contest(
+                session,
+                await session.merge(contest),
+                with_matches,
+                now=changed,
+                actor_id=admin.officer_id,
+            )
 
     async def _absences(self, admin: Caller, first: dt.date, before: dt.datetime) -> None:
         absent = {
@@ -320,6 +335,8 @@ def _plan(player: Player, day: dt.date, now: dt.datetime) -> _Plan | None:
     finishes = mood <= player.diligence
     questions = 10 if finishes else rng.randint(0, 8)
     matches = rng.choices((0, 1, 2), _MATCHES if finishes else _MATCHES_OF_THE_HALF_HEARTED)[0]
+    if local_day(now) - day > dt.timedelta(days=_DAYS_WITH_MATCHES):
+        matches = 0
     if today and player.account in _HALF_WAY_TODAY:
         questions, matches = 4, 0
     early = matches > 0 and slot in _EVENING and rng.random() < _EARLY
@@ -359,7 +376,7 @@ async def _quiz(plan: _Plan, now: dt.datetime, desks: Desks) -> None:
         revision = desks.cache.held(uuid.UUID(question["question_id"]))
         choice = chosen(revision, rng, player.skill) if revision else question["options"][0]["id"]
         handed_in.append(
-            desks.answers.record(Submission(player.key, attempt["id"], question["position"], choice, moment))
+            desks.answers.hand_in(Submission(player.key, attempt["id"], question["position"], choice, moment))
         )
     await asyncio.gather(*handed_in)
 
@@ -375,7 +392,7 @@ async def _with_colleagues(desks: Desks, players: list[Player], now: dt.datetime
     await desks.hall.relays(Session(at(yesterday, _LATE), players[100:106]))
     challenger = next(player for player in players if player.account == _CHALLENGER)
     lately = now - dt.timedelta(minutes=30)
-    if local_day(lately) == yesterday:  # nothing begins in the last minutes of a day
+    if local_day(lately) == yesterday:  # nothing begins in the last minutes of a day, nor may its answers lie ahead
         lately = at(yesterday, dt.time(23))
     await desks.hall.challenge(challenger, SIGN_INS[0][1], lately)
 

@@ -128,7 +128,9 @@ class Hall:
         for position in range(1, max(game.clock.questions for game in games) + 1):
             moves = sorted(self._moves(games, position, texts), key=lambda move: move.at)
             for batch in range(0, len(moves), _BATCH):
-                await asyncio.gather(*(self._answers.record(move.submission) for move in moves[batch : batch + _BATCH]))
+                await asyncio.gather(
+                    *(self._answers.hand_in(move.submission) for move in moves[batch : batch + _BATCH])
+                )
             for move in moves:
                 move.game.answered_at[move.seat, position] = move.at
         await self._matches.sweep(max(windows(game.clock, game.answered_at)[-1].over_at for game in games))

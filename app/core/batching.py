@@ -43,6 +43,10 @@ class Batcher(Generic[Item, Result]):
 
     async def submit(self, item: Item) -> Result:
         """Hand in one item and return its result once the batch that holds it is committed."""
+        return await self.hand_in(item)
+
+    def hand_in(self, item: Item) -> asyncio.Future[Result]:
+        """Hand in one item; the future has its result once the batch that holds it is committed. Raises Busy."""
         if self._closed or len(self._waiting) >= self._queue:
             raise Busy("系统繁忙，答案尚未提交，请稍后自动重试。")
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
@@ -50,7 +54,7 @@ class Batcher(Generic[Item, Result]):
         if self._running is None:
             # A context of its own: the batch's log lines are not those of whichever request came first.
             self._running = asyncio.create_task(self._drain(), context=Context())
-        return await future
+        return future
 
     async def close(self) -> None:
         """Refuse new items and wait for those handed in."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import structlog
 
-from app.core.database import plain_url
+from app.core.database import LOST, plain_url
 
 if TYPE_CHECKING:
     import uuid
@@ -123,7 +123,7 @@ class Broadcast:
         try:
             yield connection
         finally:
-            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(*LOST, asyncpg.PostgresError):
                 await connection.close(timeout=_FAREWELL)
 
     async def _tell(self, connection: asyncpg.Connection[Any]) -> None:

@@ -32,6 +32,17 @@ _AWAY = (
 )
 
 
+LOST = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresConnectionError)
+"""What asyncpg raises over a connection that is gone, or is going while it is used."""
+
+_PASSING = ("08", "40", "53", "57", "25P04", "55P03", "XX")  # lost, serialisation, resources, shutdown, timeout, locks
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the same work may well succeed a moment later: the database is away, overloaded, or chose a victim."""
+    return isinstance(error, LOST) or str(getattr(error, "sqlstate", None) or "").startswith(_PASSING)
+
+
 class Base(DeclarativeBase):
     """Declarative base: aware instants, UUIDs, JSONB, and one naming convention for constraints."""
 

@@ -24,6 +24,7 @@ from starlette.routing import Match
 
 from app.core import errors, metrics
 from app.core.clock import wire
+from app.core.database import is_passing
 from app.core.ids import parse_id
 from app.core.logs import REQUEST_ID
 from app.core.wording import explain
@@ -151,10 +152,18 @@ def install_errors(app: FastAPI) -> None:
 
 def database_away(error: Exception) -> errors.Busy:
     """Return what a client is told when the database is away or overloaded; any other error of it is raised again."""
-    if isinstance(error, DBAPIError) and not error.connection_invalidated:
+    if isinstance(error, DBAPIError) and not (error.connection_invalidated or _passing(error)):
         raise error
     log.warning("the database is away or overloaded", error=repr(error))
     return errors.Busy("与数据库的连接中断或繁忙，操作可能没有完成，请稍后核对并重试。")
+
+
+def _passing(error: DBAPIError) -> bool:
+    """Whether what the driver said passes; SQLAlchemy's own wrapper of it keeps the driver's error as its cause."""
+    said: BaseException | None = error.orig
+    while said is not None and not is_passing(said):
+        said = said.__cause__
+    return said is not None
 
 
 def _method_not_allowed(request: Request) -> Response:

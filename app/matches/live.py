@@ -22,6 +22,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.core import metrics
 from app.core.batching import Batcher
+from app.core.database import LOST
 from app.core.errors import Busy, Forbidden, LianbingError, NotFound, Unauthenticated
 from app.core.http import database_away, dumps, etag_of, problem
 from app.core.ids import parse_id
@@ -49,7 +50,7 @@ NORMAL, POLICY, TOO_LONG, RESTART = 1000, 1008, 1009, 1012
 
 _BEARER = "bearer"
 _AWAY = (LianbingError, DBAPIError, PoolTimeout)
-_UNREADABLE = (*_AWAY, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+_UNREADABLE = (*_AWAY, *LOST, asyncpg.PostgresError)
 _SOON_AFTER = 0.005  # seconds after the instant at which time changes a Match: never a look too early
 _AGAIN = 2.0  # seconds until the next try where a match could not be read
 _GOLDEN = 0.618  # multiples of it lie evenly in a period: sockets opened together do not look together

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +64,7 @@ def drawn(pool: Pool, rules: PlayRules, match_id: uuid.UUID, pasts: Sequence[Pas
     for past in pasts:
         for question, day in past.seen.items():
             seen[question] = max(day, seen.get(question, day))
-    available = Counter(one.kind for cell in short.cells.values() for one in cell if one.question_id not in barred)
+    available = short.available(barred)
     wanted = rules.matches.questions
     counts = kinds_of_match(wanted, available)
     if (missing := wanted - sum(counts.values())) > 0:

@@ -12,7 +12,7 @@ from app.contests.rules import BankTooSmall, closes_at
 from app.core import metrics
 from app.core.batching import Batcher
 from app.core.clock import local_day
-from app.core.errors import LianbingError, NotFound
+from app.core.errors import Busy, LianbingError, NotFound
 from app.core.ids import new_id
 from app.matches import challenges
 from app.matches.making import Made, drawn, put_down
@@ -88,6 +88,8 @@ ANSWERS = Kind(
 """How answers of matches are taken on the hot path."""
 
 
+_NAMED = frozenset({Mode.RELAY, Mode.CHALLENGE})
+"""Wishes whose opponent is there already, or need not be."""
 _NAMED_AT_ONCE = 8
 """Relays and challenges in one transaction: each is sought by itself, and the transaction must end within its 5 s."""
 
@@ -107,7 +109,7 @@ class MatchDesk:
         Raises what opening a quiz raises, and MatchRunning, TicketOpen, DayClosing, NoRecording, NoOpponent,
         ChallengePending, ChallengeClosed, BankTooSmall or Busy.
         """
-        batcher = self._named if wish.mode in {Mode.RELAY, Mode.CHALLENGE} else self._batcher
+        batcher = self._named if wish.mode in _NAMED else self._batcher
         return await batcher.submit(wish)
 
     async def close(self) -> None:
@@ -144,7 +146,9 @@ class MatchDesk:
         async def work(connection: Connection) -> int:
             now = at or await connection.fetchval("SELECT clock_timestamp()")
             await connection.execute(SWEEP, now)
-            return await self._pair(connection, await _claim(connection, now), now)
+            claimed = await _claim(connection, now)
+            await _lock(connection, claimed)
+            return await self._pair(connection, claimed, now)
 
         if not at and not await self._pool.fetchval(_ANYTHING_DUE):
             return 0
@@ -201,7 +205,10 @@ class MatchDesk:
     ) -> None:
         """Seat those whose opponent is known, then pair the rest; a wish that fails takes its ticket back."""
         now = max(asker.row["at"] for asker in tickets.values())
-        claimed = await _claim(connection, now, tickets.values())
+        # Who names an opponent does not wait: the tickets that do are left to those who pair them.
+        waits = any(asker.wish.mode not in _NAMED for asker in tickets.values())
+        claimed = await _claim(connection, now) if waits else []
+        await _lock(connection, claimed, tickets.values())
         failed: dict[str, LianbingError] = {}
         for number, asker in tickets.items():
             try:
@@ -273,16 +280,19 @@ class MatchDesk:
         )
 
 
-async def _claim(connection: Connection, now: dt.datetime, askers: Collection[Asker] = ()) -> Sequence[Any]:
-    """Claim the tickets that wait and lock, in one statement, every officer who may be handed a paper now.
+async def _claim(connection: Connection, now: dt.datetime) -> Sequence[Any]:
+    claimed: Sequence[Any] = await connection.fetch(CLAIM, now, local_day(now))
+    return claimed
+
+
+async def _lock(connection: Connection, claimed: Iterable[Any], askers: Collection[Asker] = ()) -> None:
+    """Lock, in one statement, every officer who may be handed a paper now.
 
     Two transactions that took such locks one after the other could wait for each other.
     """
-    claimed: Sequence[Any] = await connection.fetch(CLAIM, now, local_day(now))
     officers = [*(row["officer_id"] for row in claimed), *(asker.officer_id for asker in askers)]
     named = [asker.wish.opponent for asker in askers if asker.wish.opponent]
     await connection.execute(LOCK_ALL, officers, named)
-    return claimed
 
 
 _ANYTHING_DUE = """
@@ -311,5 +321,6 @@ def _ticket_row(asker: Asker) -> tuple[Any, ...]:
 def _busy(row: Any) -> LianbingError:
     if row is not None and row["state"] == TicketState.PLAYING:
         return MatchRunning("您有一场对战正在进行，请先完成。", match_id=str(row["match_id"]))
-    # The other request's ticket may be committed this very moment, or given back: asking again tells.
-    return TicketOpen("您已在等待对手，请稍候。", ticket_id=str(row["id"]) if row is not None else None)
+    if row is None:  # the other ticket was given back this very moment
+        return Busy("您的另一次请求正在处理，请稍后自动重试。")
+    return TicketOpen("您已在等待对手，请稍候。", ticket_id=str(row["id"]))

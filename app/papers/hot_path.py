@@ -8,6 +8,7 @@ import asyncpg
 import structlog
 
 from app.core.batching import ItemError
+from app.core.database import LOST, is_passing
 from app.core.errors import Busy
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ Outcome = TypeVar("Outcome")
 log = structlog.get_logger(__name__)
 
 _DATA_FAULT = ("22", "23")
-_LOST = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError)
-_AGAIN = ("08", "40", "53", "57", "25P04", "55P03", "XX")  # lost, serialisation, resources, shutdown, timeout, locks
 
 
 async def in_transaction(pool: asyncpg.Pool, work: Callable[[Connection], Awaitable[Outcome]]) -> Outcome:
@@ -44,16 +43,15 @@ async def committed(pool: asyncpg.Pool, work: Callable[[Connection], Awaitable[O
     for attempt in (1, 2):
         try:
             async with pool.acquire() as connection:
-                outcome = await work(connection)
-        except _LOST as error:
-            log.warning("hot path lost its connection", attempt=attempt, error=repr(error))
-        except asyncpg.PostgresError as error:
-            state = error.sqlstate or ""
-            if state.startswith(_DATA_FAULT):
+                try:
+                    return await work(connection)
+                except LOST:
+                    connection.terminate()  # whatever state it is in, nobody is to be handed it again
+                    raise
+        except (*LOST, asyncpg.PostgresError) as error:
+            if (getattr(error, "sqlstate", None) or "").startswith(_DATA_FAULT):
                 raise ItemError from error
-            if not state.startswith(_AGAIN):
+            if not is_passing(error):
                 raise
-            log.warning("hot path transaction failed", attempt=attempt, sqlstate=state)
-        else:
-            return outcome
+            log.warning("hot path lost its transaction", attempt=attempt, error=repr(error))
     raise Busy("系统正在恢复，答案尚未提交，请稍后自动重试。")

@@ -32,6 +32,7 @@ class Paper(Base):
             postgresql_where=text("kind = 'quiz'"),
         ),
         Index("ix_paper_contest_day", "contest_id", "day"),
+        Index("ix_paper_played", "contest_id", text("opened_at DESC"), "id", postgresql_where=text("kind = 'match'")),
         Index("ix_paper_officer_id", "officer_id"),
     )
 

@@ -17,6 +17,7 @@ from app.papers.statements import LOCK, WRITE
 from app.roster.access import PasswordChangeRequired
 
 if TYPE_CHECKING:
+    import asyncio
     import datetime as dt
     import uuid
     from collections.abc import Sequence
@@ -112,7 +113,11 @@ class AnswerDesk:
         Raises Unauthenticated, Forbidden, NotFound, AnswerAlreadyRecorded, InvalidChoice, QuizClosed, ContestPaused
         or Busy (nothing was stored then).
         """
-        return await self._batcher.submit(submission)
+        return await self._batcher.hand_in(submission)
+
+    def hand_in(self, submission: Submission) -> asyncio.Future[Recorded]:
+        """As `record`, for who hands in many at once."""
+        return self._batcher.hand_in(submission)
 
     async def close(self) -> None:
         """Write what was handed in and take no more."""

@@ -189,6 +189,13 @@ def upgrade() -> None:
     op.create_index(
         "uq_paper_seat", "paper", ["run_id", "seat"], unique=True, postgresql_where=sa.text("run_id IS NOT NULL")
     )
+    op.create_index(
+        "ix_paper_played",
+        "paper",
+        ["contest_id", sa.text("opened_at DESC"), "id"],
+        unique=False,
+        postgresql_where=sa.text("kind = 'match'"),
+    )
     op.create_foreign_key(op.f("fk_paper_match_id"), "paper", "match", ["match_id"], ["id"])
     op.create_foreign_key(op.f("fk_paper_run_id"), "paper", "match_run", ["run_id"], ["id"])
 
@@ -198,10 +205,12 @@ def downgrade() -> None:
     op.execute("UPDATE match SET recorded_paper_id = NULL, mode = 'live' WHERE recorded_paper_id IS NOT NULL")
     op.execute("DELETE FROM answer WHERE paper_id IN (SELECT id FROM paper WHERE kind = 'match')")
     op.execute("DELETE FROM paper WHERE kind = 'match'")
+    op.execute("DELETE FROM officer_day WHERE quiz_questions = 0")  # of those who only played matches
     op.drop_constraint(op.f("ck_paper_kind"), "paper", type_="check")
     op.create_check_constraint(op.f("ck_paper_kind"), "paper", "kind IN ('quiz')")
     op.drop_constraint(op.f("fk_paper_run_id"), "paper", type_="foreignkey")
     op.drop_constraint(op.f("fk_paper_match_id"), "paper", type_="foreignkey")
+    op.drop_index("ix_paper_played", table_name="paper", postgresql_where=sa.text("kind = 'match'"))
     op.drop_index("uq_paper_seat", table_name="paper", postgresql_where=sa.text("run_id IS NOT NULL"))
     op.drop_index("uq_paper_match", table_name="paper", postgresql_where=sa.text("match_id IS NOT NULL"))
     op.drop_column("paper", "seat")

@@ -16,7 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.core.database import ANSWERS, Database, async_url, make_engine, open_database, plain_url
 from app.core.errors import Busy
-from app.core.http import Observed, install_errors
+from app.core.http import Observed, database_away, install_errors
 from app.core.wiring import Services
 from app.roster.models import Officer
 from tests.times import instant
@@ -98,6 +98,23 @@ async def test_a_wrong_database_is_not_called_busy(database_url: str) -> None:
         async with engine.connect():
             pass
     await engine.dispose()
+
+
+@pytest.mark.parametrize("state", ["40001", "40P01", "53300", "55P03", "57014", "57P01", "57P03"])
+async def test_what_passes_is_called_busy(services: Services, state: str) -> None:
+    async with services.database.sessions() as session:
+        with pytest.raises(DBAPIError) as raised:
+            await session.execute(text(f"DO $$ BEGIN RAISE SQLSTATE '{state}'; END $$"))
+    assert isinstance(database_away(raised.value), Busy)
+
+
+@pytest.mark.parametrize("state", ["22012", "23505", "42703"])
+async def test_what_does_not_pass_is_not_called_busy(services: Services, state: str) -> None:
+    async with services.database.sessions() as session:
+        with pytest.raises(DBAPIError) as raised:
+            await session.execute(text(f"DO $$ BEGIN RAISE SQLSTATE '{state}'; END $$"))
+    with pytest.raises(DBAPIError):
+        database_away(raised.value)
 
 
 async def test_connections_that_died_while_idle_are_replaced(services: Services) -> None:

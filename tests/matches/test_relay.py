@@ -66,6 +66,22 @@ async def test_many_at_once_play_against_recorded_runs(hall: Hall) -> None:
     assert len({ticket["match_id"] for ticket in tickets}) == 20
 
 
+async def test_whoever_plays_a_recorded_run_does_not_hold_up_those_who_wait(hall: Hall) -> None:
+    await recorded(hall)
+    (name,) = await hall.town.officers_in("五华", 1)
+    tickets = [await hall.ask("梅江002", "live")]
+    async with hall.town.services.database.sessions.begin() as session:
+        # A relay is being made just now, by another process, and waits for its officer's row.
+        await session.execute(text("SELECT 1 FROM officer WHERE employee_no = :name FOR NO KEY UPDATE"), {"name": name})
+        relay = asyncio.create_task(hall.ask(name, "relay"))
+        for _ in range(500):
+            if await run(hall, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+                break
+            await asyncio.sleep(0.01)
+        tickets.append(await hall.ask("丰顺002", "live"))
+    assert (tickets[1]["status"], (await relay)["status"]) == ("matched", "matched")
+
+
 async def test_somebody_who_waits_is_preferred_to_a_recording(hall: Hall) -> None:
     await recorded(hall)
     waiting = await hall.ask("梅江002", "live")

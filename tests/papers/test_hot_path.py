@@ -109,6 +109,19 @@ async def test_a_wrong_statement_is_our_fault(pool: Any) -> None:
     assert tries.count == 1
 
 
+async def test_a_connection_that_broke_within_is_not_handed_out_again(pool: Any) -> None:
+    backends: list[int] = []
+
+    async def work(connection: Any) -> int:
+        backends.append(await connection.fetchval("SELECT pg_backend_pid()"))
+        if len(backends) == 1:  # what asyncpg says where a connection's end crosses a statement on its way
+            raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+        return len(backends)
+
+    assert await committed(pool, work) == 2
+    assert len(set(backends)) == 2
+
+
 async def test_while_the_database_is_away_it_is_busy(tmp_path: Path) -> None:
     database = await open_database(f"postgresql:///lianbing?host={tmp_path}")
     tries = Tries()

@@ -63,7 +63,8 @@ class Served:
 
     def start(self, *, workers: int = 1) -> None:
         command = [*LIANBING, "serve", "--port", str(self.port), "--workers", str(workers)]
-        self.process = subprocess.Popen(command, env=self.environ, stderr=subprocess.DEVNULL)
+        with (self.folder / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(command, env=self.environ, stdout=log, stderr=log)
         wait_for(self.ready, "the server is ready")
 
     def status(self, path: str) -> int | None:
@@ -79,6 +80,11 @@ class Served:
         assert self.process is not None
         self.process.kill()
         self.process.wait()
+
+    def complaints(self) -> str:
+        """What the server logged as an error: shown where a test did not get the reply it wants."""
+        lines = (self.folder / "server.log").read_text(errors="replace").splitlines()
+        return "\n".join([line for line in lines if '"level": "error"' in line or not line.startswith("{")][-20:])
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:

@@ -28,13 +28,17 @@ class Demo:
         self.port = free_port()
         self.output = folder / "output"
 
-    def start(self, *more: str) -> None:
+    def launch(self, *more: str) -> subprocess.Popen[bytes]:
+        """The demo's process, just started."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("LIANBING_")}
         command = [*LIANBING, "demo", "--port", str(self.port), "--data", str(self.folder / "data"), *more]
         with self.output.open("w") as output:
-            self.process = subprocess.Popen(
+            return subprocess.Popen(
                 command, env=kept | {"HOME": str(self.folder / "home")}, stdout=output, stderr=subprocess.STDOUT
             )
+
+    def start(self, *more: str) -> None:
+        self.process = self.launch(*more)
         wait_for(lambda: "停止" in self.output.read_text() or self.process.poll() is not None, "the demo is ready")
         assert self.process.poll() is None, self.output.read_text()
 
@@ -197,6 +201,31 @@ def test_kill_9_keeps_nothing_serving_and_loses_nothing(demo: Demo) -> None:
     )
     assert verified.returncode == 0, verified.stdout + verified.stderr
     assert "全部相符" in verified.stdout
+
+
+def quizzes(bureau: httpx.Client) -> list[tuple[str, int, int]]:
+    """Branches with what was finished and right on the contest's first day, which is the same in every demo."""
+    first = bureau.get("/contests").json()["items"][0]["starts_on"]
+    rows = bureau.get("/rankings/branches", params={"day": first}).json()["rows"]
+    return sorted((row["unit"]["name"], row["quiz_finished"], row["correct"]) for row in rows)
+
+
+def test_a_first_start_that_was_killed_begins_anew(demo: Demo) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="lbd-"))
+    folder.chmod(0o755)
+    other = Demo(folder)
+    try:
+        killed = other.launch()
+        wait_for(lambda: "正在准备" in other.output.read_text(), "the history is being made")
+        killed.kill()
+        killed.wait()
+        other.start()
+        assert "正在准备" in other.output.read_text()
+        with other.client("机关001") as anew, demo.client("机关001") as bureau:
+            assert quizzes(anew) == quizzes(bureau)
+        other.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_fresh_refuses_a_folder_that_is_not_the_demos(tmp_path: Path) -> None:

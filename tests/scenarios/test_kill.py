@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import socket
+from collections.abc import Callable
 
 import asyncpg
 import httpx
@@ -27,7 +28,9 @@ def choice(officer: int, position: int) -> str:
     return random.Random(officer * 100 + position).choice("abcd")
 
 
-async def answer_all(client: httpx.AsyncClient, number: int, acknowledged: Acknowledged) -> None:
+async def answer_all(
+    client: httpx.AsyncClient, number: int, acknowledged: Acknowledged, complaints: Callable[[], str]
+) -> None:
     """Answer this client's papers, sending again until each answer is acknowledged."""
     for officer in range(number, CLIENTS * PAPERS_EACH, CLIENTS):
         headers = {"Authorization": f"Bearer {token(officer)}"}
@@ -43,7 +46,7 @@ async def answer_all(client: httpx.AsyncClient, number: int, acknowledged: Ackno
                 if reply.status_code == 200:
                     acknowledged[str(paper_id(officer)), position] = body["option_ids"][0]
                     break
-                assert reply.status_code == 503, reply.text
+                assert reply.status_code == 503, reply.text + complaints()
                 assert reply.headers["Retry-After"]
                 await asyncio.sleep(0.05)
 
@@ -52,7 +55,10 @@ async def answering_while(served: Served, acknowledged: Acknowledged, disaster: 
     """Let 32 clients answer everything, and let each disaster strike after a third, two thirds, …"""
     everything = CLIENTS * PAPERS_EACH * QUESTIONS
     async with httpx.AsyncClient(base_url=served.url, trust_env=False, timeout=10) as client:
-        clients = [asyncio.create_task(answer_all(client, number, acknowledged)) for number in range(CLIENTS)]
+        clients = [
+            asyncio.create_task(answer_all(client, number, acknowledged, served.complaints))
+            for number in range(CLIENTS)
+        ]
         for number, strike in enumerate(disaster, start=1):
             while len(acknowledged) < everything * number // (len(disaster) + 1):
                 await asyncio.sleep(0.005)
