@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import csv
 import datetime as dt
-import io
 import random
 import uuid
 from collections import Counter
@@ -17,6 +15,7 @@ from sqlalchemy import delete, select, text, update
 from app.bank.cache import BankCache
 from app.bank.service import import_directory
 from app.commands.demo_matches import LONGEST, Hall, Player, Session, chosen
+from app.commands.demo_roster import BUREAU, roster_csv
 from app.contests.service import change_contest, create_contest, open_contest
 from app.core.clock import at, local_day
 from app.core.ids import new_id
@@ -39,9 +38,7 @@ if TYPE_CHECKING:
     from app.core.wiring import Services
     from app.roster.access import Caller
 
-BUREAU, PROVINCE = "梅州市生态环境局", "广东省生态环境厅"
-BRANCHES = {"梅江": 39, "梅县": 45, "兴宁": 51, "平远": 30, "蕉岭": 28, "大埔": 35, "丰顺": 38, "五华": 40}
-OWN_STAFF = 48  # 354 in all
+PROVINCE = "广东省生态环境厅"
 DAYS_BEFORE = 10
 _DAYS_WITH_MATCHES = 4  # the last ones; today is one more
 PASSWORD = "lianbing2026"  # noqa: S105 - the demo's own, printed at its start
@@ -99,24 +96,6 @@ class Desks:
         await self.quizzes.close()
         await self.answers.close()
         await self.hall.close()
-
-
-def roster_csv() -> bytes:
-    """Return the demo's roster as a liaison officer would fill it in."""
-    rows = [("工号", "姓名", "手机号", "单位", "股室", "职务", "角色", "参赛")]
-    for index, (branch, size) in enumerate(BRANCHES.items(), start=1):
-        for number in range(1, size + 1):
-            position, role = {1: ("分局局长", "单位负责人"), 2: ("股长", "联络员")}.get(number, ("执法人员", ""))
-            section = ("办公室", "执法一股", "执法二股", "监测站")[number % 4]
-            name = f"{branch}{number:03}"
-            rows.append((name, name, f"199{index:04}{number:04}", f"{branch}分局", section, position, role, "是"))
-    for number in range(1, OWN_STAFF + 1):
-        name = f"机关{number:03}"
-        role = "市局" if number == 1 else ""
-        rows.append((name, name, f"1990000{number:04}", BUREAU, "执法监督科", "科员", role, "是"))
-    sheet = io.StringIO()
-    csv.writer(sheet).writerows(rows)
-    return sheet.getvalue().encode("utf-8-sig")
 
 
 class Seed:

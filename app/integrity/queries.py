@@ -48,7 +48,7 @@ WHERE (CAST(:day AS date) IS NULL OR d.day = :day)
 # What the clocks of matches hold, beside the answers from which it follows; the windows are compared by the rules.
 RUNS = """
 SELECT r.id, r.match_id, r.players, r.questions, r.seconds, r.pace, r.started_at, r.cursor, r.cursor_opens_at, r.ends_at,
-       r.masks, r.rights, r.counted, r.forfeited_by, array_agg(p.seat ORDER BY p.seat) AS seats,
+       r.answered_at, r.masks, r.rights, r.counted, r.forfeited_by, array_agg(p.seat ORDER BY p.seat) AS seats,
        array_agg(g.answers ORDER BY p.seat) AS answers, min(p.opened_at) AS opened_at,
        r.seconds = m.seconds AND r.questions = cardinality(m.revision_ids) AS as_made
 FROM match_run r

@@ -106,11 +106,12 @@ def _run_adds_up(row: Any) -> bool:
         for (_, position), (at, _) in given.items()
     )
     ended_well = row.ends_at == times[-1].over_at
+    newest = max((at for at, _ in given.values()), default=None)
     if row.forfeited_by is not None:  # who gave up ended it sooner, and after every answer
-        last = max((at for at, _ in given.values()), default=row.opened_at)
-        ended_well = row.forfeited_by in row.seats and last <= row.ends_at < times[-1].over_at
+        ended_well = row.forfeited_by in row.seats and (newest or row.opened_at) <= row.ends_at < times[-1].over_at
     return (
         (list(row.masks), list(row.rights)) == (masks, rights)
+        and row.answered_at == newest
         and row.as_made
         and row.started_at == row.opened_at + LEAD
         and opens_at[row.cursor - 1] == row.cursor_opens_at

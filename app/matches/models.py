@@ -61,6 +61,7 @@ class MatchRun(Base):
     The arrays hold seat 1 and seat 2: `masks` a bit for each answered position, `rights` a bit for each right one,
     `counted` whether the seat counts for its day. `cursor` is a position whose opening is known, at
     `cursor_opens_at`; what follows it is arithmetic until both seats answered one more question (`app.matches.rules`).
+    `answered_at` is the newest answer's instant.
     `pace` is what the clock waits for besides: milliseconds after the opening at which a recorded opponent answered.
     """
 
@@ -88,6 +89,7 @@ class MatchRun(Base):
     cursor: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
     cursor_opens_at: Mapped[dt.datetime]
     ends_at: Mapped[dt.datetime]
+    answered_at: Mapped[dt.datetime | None]
     masks: Mapped[list[int]] = mapped_column(ARRAY(Integer()), server_default=text("'{0,0}'"))
     rights: Mapped[list[int]] = mapped_column(ARRAY(Integer()), server_default=text("'{0,0}'"))
     counted: Mapped[list[bool]] = mapped_column(ARRAY(Boolean()), server_default=text("'{f,f}'"))

@@ -81,8 +81,10 @@ timed AS MATERIALIZED (
            own.opens_at, own.opens_at + {_WINDOW} AS over_at,
            seen.position < run.cursor OR (own.opens_at <= moment.at AND own.opens_at < run.ends_at) AS opened
     FROM seen CROSS JOIN stamp
-    CROSS JOIN LATERAL (SELECT coalesce(seen.given_at, stamp.at) AS at) AS moment
     JOIN runs run ON run.id = seen.run_id
+    CROSS JOIN LATERAL (  -- no answer is older than one before it, though the clock be set back
+        SELECT greatest(coalesce(seen.given_at, stamp.at), run.answered_at) AS at
+    ) AS moment
     CROSS JOIN LATERAL (
         SELECT greatest(0, floor(extract(epoch FROM moment.at - run.cursor_opens_at) / extract(epoch FROM {_PERIOD})))::int
                AS passed
@@ -145,6 +147,7 @@ moved AS (
     SET masks = ARRAY[run.masks[1] | n.mask_1, run.masks[2] | n.mask_2],
         rights = ARRAY[run.rights[1] | n.right_1, run.rights[2] | n.right_2],
         counted = ARRAY[run.counted[1] OR n.counts_1, run.counted[2] OR n.counts_2],
+        answered_at = n.at,
         cursor = CASE WHEN n.both THEN n.position + 1 ELSE run.cursor END,
         cursor_opens_at = CASE WHEN n.both THEN n.next_opens_at ELSE run.cursor_opens_at END,
         ends_at = CASE WHEN n.both THEN n.next_opens_at + n.remaining ELSE run.ends_at END

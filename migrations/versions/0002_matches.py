@@ -41,6 +41,7 @@ def upgrade() -> None:
         sa.Column("cursor", sa.SmallInteger(), server_default=sa.text("1"), nullable=False),
         sa.Column("cursor_opens_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("masks", postgresql.ARRAY(sa.Integer()), server_default=sa.text("'{0,0}'"), nullable=False),
         sa.Column("rights", postgresql.ARRAY(sa.Integer()), server_default=sa.text("'{0,0}'"), nullable=False),
         sa.Column("counted", postgresql.ARRAY(sa.Boolean()), server_default=sa.text("'{f,f}'"), nullable=False),

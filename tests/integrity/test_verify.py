@@ -141,6 +141,7 @@ TAMPERINGS = [
     (CLOCK, f"UPDATE match_run SET cursor_opens_at = cursor_opens_at + interval '1 microsecond' {FIRST}"),
     (CLOCK, f"UPDATE match_run SET started_at = started_at - interval '1 second' {FIRST}"),
     (CLOCK, f"UPDATE match_run SET ends_at = ends_at + interval '1 second' {FIRST}"),
+    (CLOCK, f"UPDATE match_run SET answered_at = answered_at - interval '1 second' {FIRST}"),
     (CLOCK, f"UPDATE match_run SET seconds = 31 {FIRST}"),
     (CLOCK, f"UPDATE match_run SET forfeited_by = 1 {FIRST}"),
     (CLOCK, f"UPDATE match_run SET forfeited_by = 2, ends_at = cursor_opens_at - interval '5 seconds' {FIRST}"),
@@ -172,6 +173,18 @@ async def test_every_tampering_with_a_match_is_found(duelled: Town) -> None:
             assert (await session.execute(text(f"{tampering} RETURNING 1"))).all(), tampering
             found = (await verify(session)).discrepancies
             assert any(complaint in line for line in found), (tampering, found)
+
+
+async def test_a_clock_set_back_between_two_answers_turns_nothing_round(hall: Hall) -> None:
+    match_id = await hall.pair()
+    hall.wait(10)
+    await hall.answer("梅江001", match_id, 1)
+    hall.wait(-4)
+    await hall.answer("丰顺001", match_id, 1)
+    hall.wait(8)
+    await hall.answer("梅江001", match_id, 2)
+    found = await look(hall.town)
+    assert found.sound, found.discrepancies
 
 
 async def test_only_one_days_matches(duelled: Town) -> None:
