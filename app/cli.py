@@ -15,7 +15,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from app.bank.service import check_directory, import_directory
 from app.commands import bench, bench_matches, demo
-from app.commands.place import ROOT, migrate, opened, placed, worker_environment
+from app.commands.place import ROOT, migrate, opened, placed, seal_channels, worker_environment
 from app.core.clock import ZONE, host_now, local_day
 from app.core.embedded import EmbeddedError, default_data_dir
 from app.core.errors import LianbingError
@@ -115,7 +115,10 @@ def migrate_command() -> None:
     """Bring the database to the newest schema."""
     with placed(_settings("console", level="warning")) as settings:
         migrate(settings)
+        sealed = asyncio.run(seal_channels(settings))
     click.echo("数据库结构已是最新。")
+    if sealed:
+        click.echo(f"已将{sealed}个通道的地址和密钥改为加密保存。")
 
 
 @main.command("create-admin")

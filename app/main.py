@@ -26,6 +26,11 @@ from app.integrity import routes as integrity
 from app.integrity.flags import watch
 from app.matches import routes as matches
 from app.notices import routes as notices
+from app.notices.channels import routes as channels
+from app.notices.documents import routes as documents
+from app.notices.drafts import routes as drafts
+from app.notices.slots import routes as slots
+from app.notices.templates import routes as templates
 from app.papers.answering import AnswerEndpoint
 from app.participation import routes as participation
 from app.quiz import routes as quiz
@@ -83,7 +88,23 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     app.state.bank_cache = BankCache()
     app.state.answering = {}
     install_errors(app)
-    for part in (sign_in, roster, roster_imports, contests, bank, quiz, matches, participation, notices, integrity):
+    for part in (
+        sign_in,
+        roster,
+        roster_imports,
+        contests,
+        bank,
+        quiz,
+        matches,
+        participation,
+        notices,
+        channels,
+        documents,
+        drafts,
+        slots,
+        templates,
+        integrity,
+    ):
         app.include_router(part.router, prefix="/api/v1")
     app.include_router(operations.router)
     install_docs(app)

@@ -13,7 +13,7 @@ import uvloop
 from sqlalchemy import func, select
 
 from app.commands.demo_data import PASSWORD, SIGN_INS, Seed
-from app.commands.place import migrate, opened, placed, worker_environment
+from app.commands.place import migrate, opened, placed, seal_channels, worker_environment
 from app.core.processes import run_server
 from app.roster.models import Officer
 
@@ -64,6 +64,7 @@ def _forget(folder: Path) -> None:
 
 
 async def _seed(settings: Settings, bank: Path) -> None:
+    await seal_channels(settings)
     async with opened(settings) as services:
         async with services.database.reads() as session:
             officers = await session.scalar(select(func.count()).select_from(Officer))

@@ -96,6 +96,49 @@ class ContestOut(BaseModel):
     next_rules: NextRules | None
 
 
+class DayChange(_Body):
+    """One day of a contest: whether it counts, and why."""
+
+    day: dt.date = Field(examples=["2026-11-28"])
+    counts: bool
+    note: OptionalLine = Field(None, examples=["周末"])
+
+
+class CalendarChanges(_Body):
+    """The days to set; those left out stay as they are."""
+
+    days: list[DayChange] = Field(min_length=1, max_length=400)
+
+
+class CalendarDay(BaseModel):
+    """One day of a contest as the calendar has it."""
+
+    day: dt.date
+    counts: bool
+    number: int | None = Field(description="which counted day it is (第N日); null where it does not count")
+    note: str | None
+    source: Literal["manual", "weekend", "holiday", "workday"] | None = Field(
+        description="where it comes from; null: nobody said anything, so the day counts"
+    )
+    fixed: bool = Field(description="the day has begun (in an opened contest): it can no longer be changed")
+
+
+class CalendarOut(BaseModel):
+    """Every day of a contest in order (竞赛日历); `warnings` tell, in Chinese, what a person must look at."""
+
+    contest_id: uuid.UUID
+    counted_days: int
+    days: list[CalendarDay]
+    warnings: list[str]
+
+
+class FilledOut(CalendarOut):
+    """The calendar after filling; `filled` are the days that the official holidays decided."""
+
+    dry_run: bool
+    filled: list[DayChange]
+
+
 class ContestPage(BaseModel):
     """One page of contests, the latest first."""
 

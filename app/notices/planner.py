@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import datetime as dt
-import uuid
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
 
 from app.contests.models import Contest, ContestState
-from app.contests.queries import rules_among, rules_versions
-from app.contests.rules import closes_at, day_number, opens_at
+from app.contests.queries import calendar_of, rules_versions
+from app.contests.rules import closes_at, opens_at
 from app.core.clock import local_day
 from app.core.errors import NotFound
-from app.core.ids import new_id
-from app.notices import channels
-from app.notices.models import Channel, Delivery, Notice
+from app.notices.models import Notice
+from app.notices.outgoing import insert_notices
+from app.notices.private import private_drafts
 from app.notices.rules import (
-    ATTEMPTS,
     FINAL,
     Reason,
     Slot,
-    State,
     cutoff,
     due_slots,
     reason_to_skip_all,
     reason_to_skip_branch,
     slot_on,
 )
+from app.notices.scene import Direct, Draft, Made, Preview, Scene
+from app.notices.slots.queries import hold_in_force, let_lapse
 from app.notices.stats import (
     BranchStats,
     BureauStats,
@@ -39,7 +36,8 @@ from app.notices.stats import (
     as_json,
     standings_of,
 )
-from app.notices.text import TEMPLATE_VERSION, Text, write
+from app.notices.templates.service import wording_for
+from app.notices.words import CITY, PROVINCE
 from app.participation.queries import figures_as_of, figures_frozen, frozen_days, roll_up
 from app.participation.rules import Figures, total, weights_of
 from app.participation.service import answers_open
@@ -47,80 +45,16 @@ from app.roster.models import Unit, UnitKind
 from app.roster.queries import subtree
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import uuid
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from app.contests.models import ContestRules
-    from app.contests.rules import PlayRules
+    from app.notices.unfinished import UnitLeft
     from app.participation.rules import Weights
 
 _DAY = dt.timedelta(days=1)
 _NIGHT = "22:00"
 _COMPARED_WITH_YESTERDAY = ("12:00", "18:00")
-
-
-Direct = dict[uuid.UUID, Figures]
-"""Figures by the unit that the officers are assigned to itself."""
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A contest as one bureau's audiences see it: the rules' versions, its units, and figures already read.
-
-    `held` is shared by the bureaus of a province's contest: figures are read for the whole contest at once.
-    """
-
-    contest: Contest
-    versions: Sequence[ContestRules]
-    bureau: Unit
-    units: Sequence[Unit]
-    held: dict[tuple[dt.date, dt.datetime], Direct]
-
-    @property
-    def branches(self) -> list[Unit]:
-        """The branches, which are ranked and have groups of their own."""
-        return [unit for unit in self.units if unit.kind == UnitKind.BRANCH]
-
-    def rules(self, day: dt.date) -> PlayRules:
-        """Return the rules in force on a day."""
-        return rules_among(self.versions, day)
-
-
-class Draft(NamedTuple):
-    """What one audience would be told, or why nothing."""
-
-    audience: Unit
-    reason: Reason | None
-    text: Text | None
-    stats: dict[str, Any] | None
-
-    @property
-    def audience_kind(self) -> str:
-        """`branch` for a branch's group, else `bureau`."""
-        return "branch" if self.audience.kind == UnitKind.BRANCH else "bureau"
-
-    @property
-    def state(self) -> str:
-        """The notice's state."""
-        if self.text:
-            return "planned"
-        return "superseded" if self.reason is Reason.MISSED else "skipped"
-
-
-class Made(NamedTuple):
-    """A new notice and the name of its audience."""
-
-    notice: Notice
-    audience: str
-
-
-class Preview(NamedTuple):
-    """What an audience would be told, as of which instant, and whether it would say that it comes late."""
-
-    draft: Draft
-    cutoff_at: dt.datetime
-    late: bool
 
 
 async def contests_at(session: AsyncSession, now: dt.datetime) -> list[Contest]:
@@ -134,87 +68,128 @@ async def contests_at(session: AsyncSession, now: dt.datetime) -> list[Contest]:
     return list(found.all())
 
 
-async def plan(session: AsyncSession, contest: Contest, *, now: dt.datetime) -> list[Made]:
+async def plan(session: AsyncSession, contest: Contest, *, now: dt.datetime, link: str = "") -> list[Made]:
     """Insert the notices of a contest that are due at `now`, with their deliveries, and return the new ones.
 
     Safe to repeat and safe from several processes at once: the unique slot and audience decide, and while one process
-    plans a contest the others leave it to that one.
+    plans a contest the others leave it to that one. `link`: the address of the pages, for private notices.
     """
-    if not await session.scalar(select(func.pg_try_advisory_xact_lock(func.hashtextextended(str(contest.id), 0)))):
+    if not await claimed(session, contest):
         return []
+    await let_lapse(session, contest.id, now=now)
     made: list[Made] = []
-    for scene in await _scenes(session, contest):
+    for scene in await scenes_of(session, contest, link):
         known = await session.scalars(
             select(Notice.slot_at).where(
                 Notice.contest_id == contest.id,
-                Notice.audience_kind == "bureau",
+                Notice.audience_kind == scene.bureau.kind,
                 Notice.audience_id == scene.bureau.id,
             )
         )
         due = due_slots(
             contest.starts_on,
             contest.ends_on,
-            since=max(contest.opened_at or contest.created_at, scene.bureau.created_at),
+            since=opened_since(scene),
             now=now,
             known=set(known.all()),
-            names_on=lambda day, scene=scene: scene.rules(day).notices.slots,  # type: ignore[misc]
+            names_on=lambda day, scene=scene: scene.rules(day).notices.active_slots,  # type: ignore[misc]
         )
         for slot, send in due:
             until = cutoff(slot, scene.rules(slot.day))
-            if not send:
-                drafts = [Draft(unit, Reason.MISSED, None, None) for unit in (scene.bureau, *scene.branches)]
+            hold = await hold_in_force(session, contest.id, scene.bureau.id, slot.at)
+            if hold and hold.dropped_at:
+                drafts = [Draft(unit, Reason.DROPPED, None, None) for unit in scene.groups]
+            elif not send:
+                missed = Reason.MISSED if scene.calendar.counts(slot.day) else Reason.NOT_COUNTED
+                drafts = [Draft(unit, missed, None, None) for unit in scene.groups]
             elif await answers_open(session, until):
                 continue  # the next round finds it due again
             else:
                 drafts = await compose(session, scene, slot, now=now, until=until)
-            made += await _insert(session, scene, slot, drafts, now=now, until=until)
+                drafts += await private_drafts(session, scene, slot, drafts, until=until)
+            held = hold is not None
+            made += await insert_notices(session, scene, slot, drafts, now=now, until=until, held=held)
     return made
 
 
-async def _scenes(session: AsyncSession, contest: Contest) -> list[Scene]:
+async def claimed(session: AsyncSession, contest: Contest) -> bool:
+    """Return whether this transaction plans the contest: no other does until it ends."""
+    lock = func.pg_try_advisory_xact_lock(func.hashtextextended(str(contest.id), 0))
+    return bool(await session.scalar(select(lock)))
+
+
+def opened_since(scene: Scene) -> dt.datetime:
+    """Return since when a bureau has notices of the contest."""
+    return max(scene.contest.opened_at or scene.contest.created_at, scene.bureau.created_at)
+
+
+async def scenes_of(session: AsyncSession, contest: Contest, link: str = "") -> list[Scene]:
+    """Return the contest as each bureau sees it, and, where it is a province's, as the province does."""
     versions = (await rules_versions(session, [contest.id]))[contest.id]
-    bureaus = [unit for unit in await subtree(session, contest.unit_id) if unit.kind == UnitKind.BUREAU]
+    calendar = await calendar_of(session, contest)
+    whole = await subtree(session, contest.unit_id)
+    tops = [unit for unit in whole if unit.kind == UnitKind.BUREAU]
+    tops += [unit for unit in whole if unit.id == contest.unit_id and unit.kind == UnitKind.PROVINCE]
     held: dict[tuple[dt.date, dt.datetime], Direct] = {}
-    return [Scene(contest, versions, bureau, await subtree(session, bureau.id), held) for bureau in bureaus]
+    left: dict[tuple[dt.date, dt.datetime], dict[uuid.UUID, UnitLeft]] = {}
+    below = {top.id: [unit for unit in whole if top.id in unit.path] for top in tops}
+    return [
+        Scene(contest, versions, top, below[top.id], held, left, calendar, await wording_for(session, top.path), link)
+        for top in tops
+    ]
 
 
-async def preview(session: AsyncSession, contest: Contest, audience: Unit, slot: Slot, *, now: dt.datetime) -> Preview:
-    """Return what a slot would tell a bureau or branch of the contest with the figures of now; writes nothing.
+async def preview(
+    session: AsyncSession, contest: Contest, audience: Unit, kind: str, slot: Slot, *, now: dt.datetime, link: str = ""
+) -> Preview:
+    """Return what a slot would tell a unit's group, liaison officers or leader with the figures of now; writes nothing.
 
-    Of a slot that is past, the figures are those of the slot. Raises NotFound for a unit without notices.
+    Of a slot that is past, the figures are those of the slot. Raises NotFound for a unit without such a notice.
     """
-    for scene in await _scenes(session, contest):
-        if audience.id in {unit.id for unit in (scene.bureau, *scene.branches)}:
+    for scene in await scenes_of(session, contest, link):
+        if audience.id in {unit.id for unit in scene.groups}:
             until = min(cutoff(slot, scene.rules(slot.day)), now)
             drafts = await compose(session, scene, slot, now=now, until=until)
-            return Preview(next(draft for draft in drafts if draft.audience.id == audience.id), until, slot.late(now))
-    raise NotFound("该单位没有通报；通报只发给市局和分局。")
+            drafts += await private_drafts(session, scene, slot, drafts, until=until)
+            for draft in drafts:
+                if (draft.audience.id, draft.audience_kind) == (audience.id, kind):
+                    return Preview(draft, until, slot.late(now))
+    raise NotFound("该时段没有发给此受众的通报。")
 
 
 async def compose(
     session: AsyncSession, scene: Scene, slot: Slot, *, now: dt.datetime, until: dt.datetime
 ) -> list[Draft]:
-    """Return what a slot tells the bureau and each of its branches, with the figures as of `until`."""
-    direct = await _figures(session, scene, slot.day, until)
+    """Return what a slot tells the bureau (or province) and each of its branches, with the figures as of `until`."""
+    if not scene.calendar.counts(slot.day):
+        return [Draft(unit, Reason.NOT_COUNTED, None, None) for unit in scene.groups]
+    direct = await figures_at(session, scene, slot.day, until)
     figures = roll_up(scene.units, direct)
     rules = scene.rules(slot.day)
     paused = scene.contest.state == ContestState.PAUSED
     everyone = figures[scene.bureau.id]
     nothing = reason_to_skip_all(slot, rules, paused=paused, expected=everyone.expected)
     if nothing:
-        return [Draft(unit, nothing, None, None) for unit in (scene.bureau, *scene.branches)]
-    occasion = _occasion(scene, slot, now=now, until=until)
-    standings = _standings(scene, figures, occasion.weights)
-    below_branches = {unit.id for unit in scene.units for branch in scene.branches if branch.id in unit.path}
+        return [Draft(unit, nothing, None, None) for unit in scene.groups]
+    occasion = occasion_of(scene, slot, now=now, until=until)
+    standings = standings_in(scene, figures, occasion.weights)
+    ranked = {unit.id for unit in scene.ranked}
+    below = {unit.id for unit in scene.units if ranked & set(unit.path)}
+    earlier, ranks = await _earlier_ranks(session, scene, slot)
     bureau = BureauStats(
         occasion=occasion,
         total=everyone,
-        headquarters=total(direct.get(unit.id, Figures()) for unit in scene.units if unit.id not in below_branches),
+        headquarters=total(direct.get(unit.id, Figures()) for unit in scene.units if unit.id not in below),
         standings=standings,
         done_yesterday=await _done_yesterday(session, scene, slot),
+        earlier=earlier,
+        earlier_ranks=ranks,
+        words=PROVINCE if scene.is_province else CITY,
     )
-    drafts = [Draft(scene.bureau, None, write(bureau), as_json(bureau))]
-    earlier, ranks = await _earlier_ranks(session, scene, slot)
+    text, source = scene.wording.say(bureau)
+    drafts = [Draft(scene.bureau, None, text, as_json(bureau), source=source)]
+    if scene.is_province:
+        return drafts
     thanked = await _thanked(session, scene, slot)
     for branch, own in zip(scene.branches, standings, strict=True):
         reason = reason_to_skip_branch(
@@ -225,33 +200,37 @@ async def compose(
             continue
         others = tuple(s for s in standings if s.group == own.group and s is not own)
         stats = BranchStats(occasion, own, others, ranks.get(branch.id), earlier)
-        drafts.append(Draft(branch, None, write(stats), as_json(stats)))
+        text, source = scene.wording.say(stats)
+        drafts.append(Draft(branch, None, text, as_json(stats), about=stats, source=source))
     return drafts
 
 
-def _occasion(scene: Scene, slot: Slot, *, now: dt.datetime, until: dt.datetime) -> Occasion:
-    contest, rules, next_day = scene.contest, scene.rules(slot.day), slot.day + _DAY
-    following = scene.rules(next_day)
-    last = slot.day == contest.ends_on
+def occasion_of(scene: Scene, slot: Slot, *, now: dt.datetime, until: dt.datetime) -> Occasion:
+    """Return what the audiences of a slot share."""
+    contest, rules = scene.contest, scene.rules(slot.day)
+    following = scene.calendar.following(slot.day)
+    next_rules = scene.rules(following or slot.day)
     return Occasion(
         contest=contest.short_name or contest.name,
         issuer=contest.issuer or scene.bureau.name,
         office_phone=contest.office_phone,
-        number=day_number(contest.starts_on, slot.day),
+        number=scene.calendar.number(slot.day),
         slot=slot,
         cutoff_at=until,
         issued_at=now if slot.late(now) else slot.at,
         late=slot.late(now),
         closes_at=closes_at(rules, slot.day),
-        next_opens_at=None if last else opens_at(following, next_day),
-        next_closes_at=None if last else closes_at(following, next_day),
-        final_follows=FINAL in following.notices.slots,
+        next_opens_at=opens_at(next_rules, following) if following else None,
+        next_closes_at=closes_at(next_rules, following) if following else None,
+        final_follows=FINAL in scene.rules(slot.day + _DAY).notices.active_slots,
         with_matches=rules.matches.required_per_day > 0,
         weights=weights_of(rules.index),
+        resumed=scene.calendar.previous(slot.day) not in {None, slot.day - _DAY},
     )
 
 
-async def _figures(session: AsyncSession, scene: Scene, day: dt.date, until: dt.datetime) -> Direct:
+async def figures_at(session: AsyncSession, scene: Scene, day: dt.date, until: dt.datetime) -> Direct:
+    """Return the contest's figures of a day as of an instant, read once for all its bureaus."""
     if (day, until) not in scene.held:
         scene.held[day, until] = await _read_figures(session, scene, day, until)
     return scene.held[day, until]
@@ -265,11 +244,12 @@ async def _read_figures(session: AsyncSession, scene: Scene, day: dt.date, until
     return await figures_as_of(session, scene.contest, rules, day, until)
 
 
-def _standings(scene: Scene, figures: Direct, weights: Weights) -> tuple[Standing, ...]:
+def standings_in(scene: Scene, figures: Direct, weights: Weights) -> tuple[Standing, ...]:
+    """Return the standings of the ranked units, in roster order."""
     return standings_of(
         [
             RankedUnit(unit.id, unit.name, None if unit.ranking_group == unit.kind else unit.ranking_group)
-            for unit in scene.branches
+            for unit in scene.ranked
         ],
         figures,
         weights,
@@ -277,11 +257,11 @@ def _standings(scene: Scene, figures: Direct, weights: Weights) -> tuple[Standin
 
 
 async def _done_yesterday(session: AsyncSession, scene: Scene, slot: Slot) -> int | None:
-    day = slot.day - _DAY
-    if slot.name not in _COMPARED_WITH_YESTERDAY or day < scene.contest.starts_on:
+    day = scene.calendar.previous(slot.day)
+    if slot.name not in _COMPARED_WITH_YESTERDAY or day is None:
         return None
     until = cutoff(slot_on(day, slot.name), scene.rules(day))
-    return roll_up(scene.units, await _figures(session, scene, day, until))[scene.bureau.id].done
+    return roll_up(scene.units, await figures_at(session, scene, day, until))[scene.bureau.id].done
 
 
 async def _earlier_ranks(
@@ -289,18 +269,20 @@ async def _earlier_ranks(
 ) -> tuple[str | None, dict[uuid.UUID, int | None]]:
     """Return what the ranks are compared with, by name, and the ranks of then.
 
-    The final is compared with the day before, 22:00 with the slot before it on the same day.
+    The final is compared with the counted day before, 22:00 with the slot before it on the same day.
     """
-    if slot.final and slot.day > scene.contest.starts_on:
-        name, earlier = "前一日", slot_on(slot.day, FINAL)
+    previous = scene.calendar.previous(slot.day)
+    if slot.final and previous is not None:
+        name = "前一日" if previous == slot.day - _DAY else "前一竞赛日"
+        earlier = slot_on(previous + _DAY, FINAL)
     else:
-        before = [name for name in scene.rules(slot.day).notices.slots if FINAL < name < slot.name]
+        before = [name for name in scene.rules(slot.day).notices.active_slots if FINAL < name < slot.name]
         if slot.name != _NIGHT or not before:
             return None, {}
         name, earlier = before[-1], slot_on(slot.day, before[-1])
     rules = scene.rules(earlier.day)
-    figures = roll_up(scene.units, await _figures(session, scene, earlier.day, cutoff(earlier, rules)))
-    standings = _standings(scene, figures, weights_of(rules.index))
+    figures = roll_up(scene.units, await figures_at(session, scene, earlier.day, cutoff(earlier, rules)))
+    standings = standings_in(scene, figures, weights_of(rules.index))
     if not any(standing.score.index for standing in standings):
         return None, {}  # all were first with nothing: a comparison would only show falls
     return name, {standing.unit_id: standing.rank for standing in standings}
@@ -314,80 +296,8 @@ async def _thanked(session: AsyncSession, scene: Scene, slot: Slot) -> set[uuid.
             Notice.audience_kind == "branch",
             Notice.day == slot.day,
             Notice.slot_at < slot.at,
+            Notice.state == "planned",
             Notice.stats["complete"].as_boolean(),
         )
     )
     return set(found.all())
-
-
-async def _insert(
-    session: AsyncSession,
-    scene: Scene,
-    slot: Slot,
-    drafts: Sequence[Draft],
-    *,
-    now: dt.datetime,
-    until: dt.datetime,
-) -> list[Made]:
-    rows = [
-        {
-            "id": new_id(),
-            "contest_id": scene.contest.id,
-            "slot_at": slot.at,
-            "audience_kind": draft.audience_kind,
-            "audience_id": draft.audience.id,
-            "day": slot.day,
-            "state": draft.state,
-            "reason": draft.reason,
-            "late": draft.text is not None and slot.late(now),
-            "title": draft.text.title if draft.text else None,
-            "body": draft.text.body if draft.text else None,
-            "stats": draft.stats,
-            "cutoff_at": until,
-            "template_version": TEMPLATE_VERSION,
-            "created_at": now,
-        }
-        for draft in drafts
-    ]
-    found = await session.scalars(insert(Notice).on_conflict_do_nothing().returning(Notice), rows)
-    made = list(found.all())
-    await _add_deliveries(session, [notice for notice in made if notice.state == "planned"], slot, now=now)
-    names = {draft.audience.id: draft.audience.name for draft in drafts}
-    return [Made(notice, names[notice.audience_id]) for notice in made]
-
-
-async def _add_deliveries(session: AsyncSession, notices: Sequence[Notice], slot: Slot, *, now: dt.datetime) -> None:
-    found = await session.scalars(
-        select(Channel)
-        .where(
-            Channel.unit_id.in_([notice.audience_id for notice in notices]),
-            Channel.enabled,
-            Channel.deleted_at.is_(None),
-        )
-        .order_by(Channel.id)
-    )
-    by_unit: dict[uuid.UUID, list[Channel]] = {}
-    for channel in found:
-        by_unit.setdefault(channel.unit_id, []).append(channel)
-    for notice in notices:
-        for way in by_unit.get(notice.audience_id, [None]):
-            session.add_all(_deliveries(notice, way, slot, now=now))
-    await session.flush()
-
-
-def _deliveries(notice: Notice, channel: Channel | None, slot: Slot, *, now: dt.datetime) -> list[Delivery]:
-    kind = channel.kind if channel else channels.manual.KIND
-    texts = channels.parts(kind, notice.title or "", notice.body or "")
-    return [
-        Delivery(
-            notice_id=notice.id,
-            channel_id=channel.id if channel else None,
-            part=part,
-            state=State.PENDING if kind in channels.ROBOTS else State.TO_FORWARD,
-            payload=payload,
-            attempts_allowed=ATTEMPTS,
-            next_at=now,
-            deadline=slot.deadline,
-        )
-        for part, payload in enumerate(texts, 1)
-    ]

@@ -29,8 +29,22 @@ WINDOWS = {
     "12:00": dt.timedelta(hours=2),
     "18:00": dt.timedelta(hours=3, minutes=30),
     "22:00": dt.timedelta(hours=1),
+    "11:40": dt.timedelta(minutes=20),
+    "17:40": dt.timedelta(minutes=20),
+    "12:30": dt.timedelta(minutes=30),
+    "20:00": dt.timedelta(minutes=30),
+    **dict.fromkeys(("07:45", "11:45", "17:45", "21:45"), dt.timedelta(minutes=15)),
 }
-"""How long after each slot its notice may still go out: until 11:30, 14:00, 21:30 and 23:00."""
+"""How long after each slot its notice may still go out: until 11:30, 14:00, 21:30 and 23:00.
+
+A forecast (11:40, 17:40) is of no use once the slot of which it speaks has come; a nudge (12:30, 20:00) waits 30 minutes.
+The organisers' previews (07:45, 11:45, 17:45, 21:45) wait until their slot.
+"""
+
+_NEVER_LATE = ("11:40", "12:30", "17:40", "20:00")
+
+PREVIEW_LEAD = dt.timedelta(minutes=15)
+"""How long before a slot its organisers are shown what it will say."""
 
 
 @dataclass(frozen=True, order=True)
@@ -61,8 +75,8 @@ class Slot:
         return self.at + WINDOWS[self.name]
 
     def late(self, now: dt.datetime) -> bool:
-        """Whether a notice made at `now` must say that it comes late."""
-        return now - self.at > ON_TIME
+        """Whether a notice made at `now` must say that it comes late; forecasts and nudges come in time or never."""
+        return self.name not in _NEVER_LATE and now - self.at > ON_TIME
 
 
 def slot_on(day: dt.date, name: str) -> Slot:
@@ -116,10 +130,17 @@ class Reason(StrEnum):
     """Why a slot's notice is not sent."""
 
     PAUSED = "contest-paused"
+    NOT_COUNTED = "day-not-counted"
     NOT_OPEN = "day-not-open"
     NOBODY = "nobody-expected"
     COMPLETE = "already-thanked"
     MISSED = "missed"
+    HELD_TOO_LONG = "held-past-window"
+    DROPPED = "held-and-dropped"
+    NO_PERSON = "nobody-holds-role"
+    NO_CHANNEL = "no-private-channel"
+    NO_ACCOUNT = "no-private-account"
+    NOBODY_LEFT = "nobody-left"
 
 
 def reason_to_skip_all(slot: Slot, rules: PlayRules, *, paused: bool, expected: int) -> Reason | None:
@@ -170,6 +191,8 @@ CLAIM = _step(State.CLAIMED, State.PENDING, State.RETRY)
 POST = _step(State.POSTING, State.CLAIMED)
 RELEASE = _step(State.RETRY, State.CLAIMED)
 DOUBT = _step(State.UNCERTAIN, State.POSTING)
+REPEAT = _step(State.RETRY, State.POSTING)
+GIVE_UP = _step(State.UNCERTAIN, State.PENDING, State.RETRY)
 EXPIRE = _step(State.EXPIRED, State.PENDING, State.RETRY)
 RESEND = _step(State.RETRY, State.UNCERTAIN, State.DEAD)
 CONFIRM = _step(State.SENT, State.UNCERTAIN, State.TO_FORWARD)
@@ -184,6 +207,7 @@ class NoticeState(StrEnum):
     """Where a notice stands: why it has no text, or what became of its deliveries together."""
 
     PLANNED = "planned"
+    HELD = "held"
     SENT = "sent"
     ATTENTION = "attention"
     SKIPPED = "skipped"
@@ -208,6 +232,7 @@ POST_LIMIT = 20.0
 """Seconds for one POST from its first byte to its last: shorter than the lease, which is renewed just before."""
 
 ATTEMPTS = 10
+ATTEMPTS_KEPT = dt.timedelta(days=90)
 _BACK_OFF = (10, 30, 60, 120, 300, 600, 900)
 """Seconds until the next attempt, by attempts made; ten attempts spread over an hour."""
 
@@ -217,11 +242,15 @@ RESEND_WITHIN = dt.timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one POST: the state, what to tell people, and seconds for which the channel rests."""
+    """What became of one POST: the state, what to tell people, and seconds for which the channel rests.
+
+    `sent` with a detail: some of the recipients were left out. `close`: the channel is to be switched off.
+    """
 
     state: State
     detail: str = ""
     block: int = 0
+    close: bool = False
 
 
 class Failure(StrEnum):
@@ -260,15 +289,38 @@ class Settled(NamedTuple):
     next_at: dt.datetime
 
 
-def settle(outcome: Outcome, *, now: dt.datetime, attempts: int, allowed: int) -> Settled:
-    """Return the state that follows an outcome: a retry beyond the allowed attempts is `dead`."""
+def settle(
+    outcome: Outcome,
+    *,
+    now: dt.datetime,
+    attempts: int,
+    allowed: int,
+    in_doubt: bool = False,
+    repeat_until: dt.datetime | None = None,
+) -> Settled:
+    """Return the state that follows an outcome: a retry beyond the allowed attempts is `dead`.
+
+    `repeat_until`: until then the receiver drops a second copy, so that a doubt is repeated (None: it never does).
+    `in_doubt`: an earlier attempt may have arrived; then nothing later says that it did not.
+    """
     wait = max(outcome.block, _BACK_OFF[min(max(attempts, 1), len(_BACK_OFF)) - 1])
-    used_up = outcome.state is State.RETRY and attempts >= allowed
-    return Settled(State.DEAD if used_up else outcome.state, now + dt.timedelta(seconds=wait))
+    next_at = now + dt.timedelta(seconds=wait)
+    state = outcome.state
+    doubt = repeat_until is not None and (in_doubt or state is State.UNCERTAIN)
+    if doubt and state is State.UNCERTAIN:
+        state = State.RETRY
+    if state is State.RETRY and attempts >= allowed:
+        state = State.DEAD
+    too_late = repeat_until is not None and next_at >= repeat_until
+    if doubt and (state is State.DEAD or (state is State.RETRY and too_late)):
+        state = State.UNCERTAIN
+    return Settled(state, next_at)
 
 
 RATE_WINDOW = dt.timedelta(seconds=61)
 """A second more than the robots' minute: a POST arrives a little after its reservation."""
+
+_SECOND = dt.timedelta(seconds=1.2)
 
 
 class Reservation(NamedTuple):
@@ -278,12 +330,16 @@ class Reservation(NamedTuple):
     free_at: dt.datetime
 
 
-def reserve(posts: Sequence[dt.datetime], *, now: dt.datetime, per_minute: int) -> Reservation:
-    """Return the reservation of one more post at `now` under a robot's limit for any minute."""
+def reserve(
+    posts: Sequence[dt.datetime], *, now: dt.datetime, per_minute: int, per_second: int | None = None
+) -> Reservation:
+    """Return the reservation of one more post at `now` under a robot's limits for any minute and any second."""
     recent = sorted(post for post in posts if post > now - RATE_WINDOW)
-    if len(recent) < per_minute:
-        return Reservation([*recent, now], now)
-    return Reservation(None, recent[-per_minute] + RATE_WINDOW)
+    free_at = now
+    for most, window in ((per_minute, RATE_WINDOW), (per_second, _SECOND)):
+        if most is not None and len(recent) >= most:
+            free_at = max(free_at, recent[-most] + window)
+    return Reservation([*recent, now] if free_at == now else None, free_at)
 
 
 _BREAKS = "。；，、：）"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import re
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.core.clock import wire
+from app.notices.words import CITY, PROVINCE, Words
 from app.participation.rules import Figures, Overtake, Score, Weights, needed_to_overtake, rank, score
 
 if TYPE_CHECKING:
@@ -17,13 +19,15 @@ if TYPE_CHECKING:
     from app.notices.rules import Slot
 
 _BRANCH = "分局"
+_CITY = re.compile("(.{2,})市生态环境局")
 
 
 @dataclass(frozen=True)
 class Occasion:
     """What all audiences of a slot share: contest, day, instants and the rules that the text states.
 
-    `next_opens_at` and `next_closes_at` speak of the day after the one reported; None after the last day.
+    `next_opens_at` and `next_closes_at` speak of the counted day after the one reported; None after the last. `resumed`:
+    the counted day before it was not the day before.
     """
 
     contest: str
@@ -40,6 +44,7 @@ class Occasion:
     final_follows: bool
     with_matches: bool
     weights: Weights
+    resumed: bool = False
 
     @property
     def closed(self) -> bool:
@@ -74,13 +79,19 @@ class Ahead(NamedTuple):
 
 @dataclass(frozen=True)
 class BureauStats:
-    """A bureau's figures: `headquarters` (市本级) is what belongs to no branch; `done_yesterday` at the same hour."""
+    """A bureau's figures: `headquarters` (市本级) is what belongs to no branch; `done_yesterday` at the same hour.
+
+    `earlier_ranks` are the units' ranks at `earlier` (a clock time, or the day before); None: nothing to compare with.
+    """
 
     occasion: Occasion
     total: Figures
     headquarters: Figures
     standings: tuple[Standing, ...]
     done_yesterday: int | None
+    earlier: str | None = None
+    earlier_ranks: Mapping[uuid.UUID, int | None] = field(default_factory=dict)
+    words: Words = CITY
 
     @property
     def complete(self) -> bool:
@@ -135,7 +146,9 @@ class BranchStats:
 
 
 def short_name(name: str) -> str:
-    """Return a branch's name as officials shorten it: 梅州市生态环境局丰顺分局 -> 丰顺."""
+    """Return a unit's name as officials shorten it: 梅州市生态环境局丰顺分局 -> 丰顺, 梅州市生态环境局 -> 梅州."""
+    if city := _CITY.fullmatch(name):
+        return city[1]
     stem = name.removesuffix(_BRANCH)
     return stem.rpartition("局")[2] or name if stem != name else name
 
@@ -211,7 +224,17 @@ def as_json(stats: BureauStats | BranchStats) -> dict[str, Any]:
             "total": _figures_json(stats.total),
             "headquarters": _figures_json(stats.headquarters),
             "done_yesterday": stats.done_yesterday,
-            "units": [_standing_json(standing) for standing in stats.standings],
+            "contest": occasion.contest,
+            "issuer": occasion.issuer,
+            "slot": occasion.slot.name,
+            "late": occasion.late,
+            "earlier": stats.earlier,
+            "level": "province" if stats.words == PROVINCE else "bureau",
+            "units": [
+                _standing_json(standing)
+                | {"group": standing.group, "earlier_rank": stats.earlier_ranks.get(standing.unit_id)}
+                for standing in stats.standings
+            ],
         }
     return common | {
         "own": _standing_json(stats.own),

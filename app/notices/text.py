@@ -7,6 +7,7 @@ from fractions import Fraction
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
+from app.notices.layouts import LAYOUTS, TITLE
 from app.notices.stats import BranchStats, BureauStats
 from app.notices.wording import (
     clock,
@@ -14,6 +15,7 @@ from app.notices.wording import (
     duration,
     gap,
     moment,
+    next_day,
     office_phone,
     percent,
     points,
@@ -26,6 +28,7 @@ from app.notices.wording import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from app.notices.layouts import Layout, Paragraphs
     from app.notices.stats import Occasion, Standing
     from app.participation.rules import Figures
 
@@ -47,9 +50,21 @@ class Text(NamedTuple):
 
 def write(stats: BureauStats | BranchStats) -> Text:
     """Return the notice for these figures."""
+    named = paragraphs(stats)
+    lines = ("".join(named.get(name, "") for name in line) for line in layout(stats))
+    return Text(named[TITLE], "\n".join(line for line in lines if line))
+
+
+def paragraphs(stats: BureauStats | BranchStats) -> Paragraphs:
+    """Return the notice for these figures in its named pieces: what `write` joins, and what a template may use."""
     if isinstance(stats, BureauStats):
         return _BUREAU[stats.occasion.slot.name](stats)
     return _BRANCH[stats.occasion.slot.name](stats)
+
+
+def layout(stats: BureauStats | BranchStats) -> Layout:
+    """Return the lines of the notice for these figures."""
+    return LAYOUTS[stats.occasion.slot.name, "bureau" if isinstance(stats, BureauStats) else "branch"]
 
 
 def _as_of(occasion: Occasion) -> str:
@@ -73,33 +88,24 @@ def _closing(occasion: Occasion) -> str:
     return f"今日竞赛已于{end}截止" if occasion.closed else f"今日{end}截止"
 
 
-def _next_day(occasion: Occasion) -> str:
-    if occasion.next_opens_at is None or occasion.next_closes_at is None:
-        return ""
-    begun = occasion.next_opens_at <= occasion.issued_at
-    opening = "已开始" if begun else f"将于{clock(occasion.next_opens_at)}开始"
-    return f"第{occasion.number + 1}日竞赛{opening}，{clock(occasion.next_closes_at)}截止"
-
-
 # The bureau's group.
 
 
-def _bureau_final(stats: BureauStats) -> Text:
+def _bureau_final(stats: BureauStats) -> Paragraphs:
     occasion = stats.occasion
-    sections = [("总体情况。", _overall(stats))]
+    sections = {"总体情况": f"总体情况。{_overall(stats)}"}
     if stats.standings:
-        sections.append(("各分局综合得分（括号内为完成率）。", _scores(stats, with_rates=True)))
-    sections.append(("工作要求。", _demands(stats)))
-    greeting = "各分局、机关各科室：" if stats.standings else "机关各科室："
-    lines = [
-        f"{greeting}现将{date(occasion.slot.day)}竞赛情况通报如下。",
-        *(f"{numeral}、{head}{text}" for numeral, (head, text) in zip(_NUMERALS, sections, strict=False)),
-        *_note(stats),
-        _as_of(occasion),
-        f"{occasion.issuer}{office_phone(occasion.office_phone)}　{moment(occasion.issued_at)}",
-    ]
-    title = f"关于{occasion.contest}第{occasion.number}日情况的通报（第{occasion.number}期）"
-    return Text(title, "\n".join(lines))
+        sections["综合得分"] = f"{stats.words.each}综合得分（括号内为完成率）。{_scores(stats, with_rates=True)}"
+    sections["工作要求"] = f"工作要求。{_demands(stats)}"
+    greeting = stats.words.greeting if stats.standings else stats.words.greeting_alone
+    return {
+        TITLE: f"关于{occasion.contest}第{occasion.number}日情况的通报（第{occasion.number}期）",
+        "称谓": f"{greeting}现将{date(occasion.slot.day)}竞赛情况通报如下。",
+        **{name: f"{numeral}、{said}" for numeral, (name, said) in zip(_NUMERALS, sections.items(), strict=False)},
+        "注": _note(stats),
+        "统计截至": _as_of(occasion),
+        "落款": f"{occasion.issuer}{office_phone(occasion.office_phone)}　{moment(occasion.issued_at)}",
+    }
 
 
 def _overall(stats: BureauStats) -> str:
@@ -117,11 +123,11 @@ def _overall(stats: BureauStats) -> str:
 def _scores(stats: BureauStats, *, with_rates: bool) -> str:
     ranked = stats.ranked
     if ranked and not any(s.score.index for s in ranked):
-        listed = "各分局均无得分，不列名次。"
+        listed = f"{stats.words.each}均无得分，不列名次。"
     else:
         groups = {s.group: [t for t in ranked if t.group == s.group] for s in ranked}
         listed = "".join(
-            (f"{group or '其他分局'}：" if len(groups) > 1 else "") + _ranking(members, with_rates=with_rates) + "。"
+            (f"{group or stats.words.others}：" if len(groups) > 1 else "") + _ranking(members, with_rates=with_rates) + "。"
             for group, members in groups.items()
         )
     unranked = [s for s in stats.standings if s.rank is None]
@@ -145,30 +151,30 @@ def _ranking(standings: Sequence[Standing], *, with_rates: bool) -> str:
 
 def _demands(stats: BureauStats) -> str:
     occasion = stats.occasion
-    following = _next_day(occasion)
+    following = next_day(occasion)
     if not following:
         return "本次竞赛已全部结束，请各单位做好总结，巩固学习训练成果。感谢全体参赛同志和联络员的辛勤付出。"
     if stats.complete:
         return f"各单位已全员完成当日任务，请继续保持，统筹好执法任务与学习训练。{following}。"
     if any((s.score.completion_rate or 0) < _LAGGING for s in stats.ranked):
-        asked = "请完成率低于90%的分局查明原因，帮助有困难的同志参赛"
+        asked = f"请完成率低于90%的{stats.words.one}查明原因，帮助有困难的同志参赛"
     else:
         asked = "请各单位继续做好组织工作，帮助有困难的同志参赛"
     return f"{asked}，统筹好执法任务与学习训练。{following}。"
 
 
-def _note(stats: BureauStats) -> list[str]:
+def _note(stats: BureauStats) -> str:
     if not stats.standings:
-        return []
-    weights = stats.occasion.weights
+        return ""
+    weights, words = stats.occasion.weights, stats.words
     named = (("参赛率", weights.participation), ("完成率", weights.completion), ("答题正确率", weights.accuracy))
     formula = "、".join(f"{name}占{weight(value)}" for name, value in named if value)
     note = f"注：综合得分满分100分，其中{formula}"
     if _looks_equal(stats.ranked):
         note += "；得分显示相同而名次不同的，依次按未取整的得分、完成率、正确率排列"
     if stats.headquarters.enrolled:
-        note += "；市本级计入全市合计，不参加分局排名"
-    return [f"{note}。"]
+        note += f"；{words.headquarters}计入{words.whole}合计，不参加{words.ranking}"
+    return f"{note}。"
 
 
 def _looks_equal(ranked: Sequence[Standing]) -> bool:
@@ -176,10 +182,9 @@ def _looks_equal(ranked: Sequence[Standing]) -> bool:
     return len({(group, text) for (group, _), text in shown.items()}) < len(shown)
 
 
-def _progress(stats: BureauStats, at: str, *lines: str) -> Text:
+def _progress(stats: BureauStats, at: str, named: Paragraphs) -> Paragraphs:
     occasion = stats.occasion
-    title = f"{occasion.contest}第{occasion.number}日进度（{at}）"
-    return Text(title, "\n".join([*lines, _signed(occasion)]))
+    return {TITLE: f"{occasion.contest}第{occasion.number}日进度（{at}）", **named, "落款": _signed(occasion)}
 
 
 def _so_far(stats: BureauStats) -> str:
@@ -191,52 +196,55 @@ def _so_far(stats: BureauStats) -> str:
     if stats.done_yesterday is not None:
         more = total.done - stats.done_yesterday
         compared = f"{'多' if more > 0 else '少'}{abs(more)}人" if more else "持平"
-        text += f"，完成人数{'与' if not more else '比'}昨日同时段{compared}"
+        before = "上一竞赛日" if stats.occasion.resumed else "昨日"
+        text += f"，完成人数{'与' if not more else '比'}{before}同时段{compared}"
     return text
 
 
-def _all_done(stats: BureauStats, at: str) -> Text:
-    return _progress(
-        stats,
-        at,
-        f"应参赛{stats.total.expected}人，已全员完成今日任务。",
-        "感谢各单位的精心组织和全体同志的支持。",
-    )
+def _all_done(stats: BureauStats, at: str) -> Paragraphs:
+    named = {
+        "进展": f"应参赛{stats.total.expected}人，已全员完成今日任务。",
+        "要求": "感谢各单位的精心组织和全体同志的支持。",
+    }
+    return _progress(stats, at, named)
 
 
-def _bureau_noon(stats: BureauStats) -> Text:
+def _bureau_noon(stats: BureauStats) -> Paragraphs:
     if stats.complete:
         return _all_done(stats, "12:00")
     rates = sorted(stats.ranked, key=lambda s: s.score.completion_rate or 0, reverse=True)
     listed = "、".join(f"{s.short}{percent(s.score.completion_rate or Fraction(0))}" for s in rates)
-    first = f"{_so_far(stats)}。" + (f"各分局完成率：{listed}。" if any(s.figures.done for s in rates) else "")
+    by_unit = f"{stats.words.each}完成率：{listed}。" if any(s.figures.done for s in rates) else ""
     occasion = stats.occasion
     evening = "，外出执法的可在晚间完成" if occasion.closes_at - occasion.slot.at >= _UNTIL_EVENING else ""
     asked = f"{_closing(occasion)}。" if occasion.closed else f"请尚未完成的同志合理安排时间参加{evening}。"
-    return _progress(stats, "12:00", first, asked)
+    return _progress(stats, "12:00", {"进展": f"{_so_far(stats)}。", "各分局情况": by_unit, "要求": asked})
 
 
-def _bureau_evening(stats: BureauStats) -> Text:
+def _bureau_evening(stats: BureauStats) -> Paragraphs:
     if stats.complete:
         return _all_done(stats, "18:00")
+    words = stats.words
     left = sorted((s for s in stats.ranked if s.figures.unfinished), key=lambda s: s.figures.unfinished)
-    listed = [f"各分局未完成人数：{'、'.join(f'{s.short}{s.figures.unfinished}' for s in left)}"] if left else []
+    listed = [f"{stats.words.each}未完成人数：{'、'.join(f'{s.short}{s.figures.unfinished}' for s in left)}"] if left else []
     if stats.headquarters.unfinished and stats.standings:
         listed.append(
-            f"市本级{stats.headquarters.unfinished}" if left else f"市本级未完成{stats.headquarters.unfinished}人"
+            f"{words.headquarters}{stats.headquarters.unfinished}"
+            if left
+            else f"{words.headquarters}未完成{stats.headquarters.unfinished}人"
         )
     left_in_all = f"，尚有{stats.total.unfinished}人未完成" if stats.total.participated else ""
     by_unit = f"{'；'.join(listed)}。" if listed else ""
-    first = f"{_so_far(stats)}{left_in_all}。{by_unit}{_complete_units(stats)}"
+    named = {"进展": f"{_so_far(stats)}{left_in_all}。", "各分局情况": by_unit, "已完成单位": _complete_units(stats)}
     occasion = stats.occasion
     if occasion.closed:
         asked = f"{_closing(occasion)}。"
     elif occasion.late:  # the hours left at the slot are no longer those left now
-        asked = f"{_closing(occasion)}，请各联络员做好提醒和操作帮助。"
+        asked = f"{_closing(occasion)}，请{words.helpers}做好提醒和操作帮助。"
     else:
         left_over = duration(occasion.closes_at - occasion.slot.at)
-        asked = f"距今日截止还有{left_over}，请各联络员做好提醒和操作帮助。"
-    return _progress(stats, "18:00", first, asked)
+        asked = f"距今日截止还有{left_over}，请{words.helpers}做好提醒和操作帮助。"
+    return _progress(stats, "18:00", {**named, "要求": asked})
 
 
 def _complete_units(stats: BureauStats) -> str:
@@ -244,7 +252,7 @@ def _complete_units(stats: BureauStats) -> str:
     return f"{units(complete)}已全员完成。" if complete else ""
 
 
-def _bureau_night(stats: BureauStats) -> Text:
+def _bureau_night(stats: BureauStats) -> Paragraphs:
     occasion, total = stats.occasion, stats.total
     if stats.complete:
         first = f"应参赛{total.expected}人，已全员完成今日任务{_accuracy(total, before='，')}。"
@@ -255,12 +263,14 @@ def _bureau_night(stats: BureauStats) -> Text:
             f"应参赛{total.expected}人，已参赛{total.participated}人（{share(total.participated, total.expected)}），"
             f"已完成{total.done}人（{share(total.done, total.expected)}）{_accuracy(total, before='，')}。"
         )
-    if total.participated:
-        first += _provisional(stats)
-    if not stats.complete:
-        first += _complete_units(stats)
     result = "明日8:00通报" if occasion.final_follows else "截止后的统计"
-    return _progress(stats, "截至22:00", first, f"{_closing(occasion)}，最终结果以{result}为准。")
+    named = {
+        "进展": first,
+        "暂列名次": _provisional(stats) if total.participated else "",
+        "已完成单位": "" if stats.complete else _complete_units(stats),
+        "要求": f"{_closing(occasion)}，最终结果以{result}为准。",
+    }
+    return _progress(stats, "截至22:00", named)
 
 
 def _provisional(stats: BureauStats) -> str:
@@ -296,7 +306,7 @@ def _rank_of(stats: BranchStats, adverb: str = "", *, with_gap: bool = True) -> 
     return clauses
 
 
-def _branch_final(stats: BranchStats) -> Text:
+def _branch_final(stats: BranchStats) -> Paragraphs:
     occasion, own = stats.occasion, stats.own.figures
     head = f"应参赛{own.expected}人{_exempt(own)}，"
     accuracy = _accuracy(own, before="，")
@@ -307,35 +317,40 @@ def _branch_final(stats: BranchStats) -> Text:
     else:
         done = f"参赛{own.participated}人，完成{own.done}人（{share(own.done, own.expected)}）{accuracy}"
     scored = "，".join([f"综合得分{points(stats.own.score.index or Fraction(0))}", *_rank_of(stats)])
-    following = _next_day(occasion)
+    following = next_day(occasion)
     thanks = "感谢大家的支持和努力。" if stats.complete and following else ""
     asked = f"{following}，请大家合理安排时间参加。" if following else "本次竞赛已全部结束，感谢大家的辛勤付出。"
-    body = f"{head}{done}；{scored}。{thanks}{asked}\n{_signed(occasion)}"
-    return Text(f"{stats.own.name}第{occasion.number}日竞赛结果", body)
+    return {
+        TITLE: f"{stats.own.name}第{occasion.number}日竞赛结果",
+        "进展": f"{head}{done}；{scored}。",
+        "致谢": thanks,
+        "要求": asked,
+        "落款": _signed(occasion),
+    }
 
 
-def _branch_progress(stats: BranchStats, at: str, clauses: Sequence[str], *sentences: str) -> Text:
+def _branch_progress(stats: BranchStats, at: str, clauses: Sequence[str], named: Paragraphs) -> Paragraphs:
     occasion = stats.occasion
     noon = occasion.slot.name == "12:00"  # so early a distance says nothing
     rank = "，".join(_rank_of(stats, "暂", with_gap=not noon))
     first = "；".join(filter(None, ["，".join(clauses), rank]))
-    body = "".join([f"{first}。", *sentences])
-    return Text(f"{stats.own.name}第{occasion.number}日进度（{at}）", f"{body}\n{_signed(occasion)}")
+    title = f"{stats.own.name}第{occasion.number}日进度（{at}）"
+    return {TITLE: title, "进展": f"{first}。", **named, "落款": _signed(occasion)}
 
 
-def _thanks(stats: BranchStats, at: str, words: str = "感谢大家的支持和努力，今日不再发送进度提醒。") -> Text:
+def _thanks(stats: BranchStats, at: str, words: str = "感谢大家的支持和努力，今日不再发送进度提醒。") -> Paragraphs:
     done = f"应参赛{stats.own.figures.expected}人，已全员完成今日任务"
-    return _branch_progress(stats, at, [done], words)
+    return _branch_progress(stats, at, [done], {"致谢": words})
 
 
-def _branch_noon(stats: BranchStats) -> Text:
+def _branch_noon(stats: BranchStats) -> Paragraphs:
     if stats.complete:
         return _thanks(stats, "12:00")
     own, occasion = stats.own.figures, stats.occasion
     tasks = "每日一测和匹配对战" if occasion.with_matches else "每日一测"
     asked = f"请利用休息间隙完成{tasks}，操作有困难的请联系本单位联络员。"
     counts = [f"已完成{own.done}人", f"进行中{own.in_progress}人", f"未开始{own.not_started}人"]
-    return _branch_progress(stats, "12:00", counts, f"{_closing(occasion)}。" if occasion.closed else asked)
+    return _branch_progress(stats, "12:00", counts, {"要求": f"{_closing(occasion)}。" if occasion.closed else asked})
 
 
 def _done_and_left(figures: Figures) -> list[str]:
@@ -351,28 +366,28 @@ def _could_rise(stats: BranchStats) -> str:
     return f"其他单位及本单位正确率不变的情况下，再有{overtake.people}人完成可升至第{overtake.place}位。"
 
 
-def _branch_evening(stats: BranchStats) -> Text:
+def _branch_evening(stats: BranchStats) -> Paragraphs:
     if stats.complete:
         return _thanks(stats, "18:00")
-    left = _done_and_left(stats.own.figures)
-    return _branch_progress(stats, "18:00", left, _could_rise(stats), f"{_closing(stats.occasion)}。")
+    named = {"提升空间": _could_rise(stats), "要求": f"{_closing(stats.occasion)}。"}
+    return _branch_progress(stats, "18:00", _done_and_left(stats.own.figures), named)
 
 
-def _branch_night(stats: BranchStats) -> Text:
+def _branch_night(stats: BranchStats) -> Paragraphs:
     thanks = "感谢大家在繁忙工作中坚持参赛。" if stats.own.figures.participated else ""
     if stats.complete:
         return _thanks(stats, "截至22:00", thanks)
-    left = _done_and_left(stats.own.figures)
-    return _branch_progress(stats, "截至22:00", left, _could_rise(stats), f"{_closing(stats.occasion)}。", thanks)
+    named = {"提升空间": _could_rise(stats), "要求": f"{_closing(stats.occasion)}。", "致谢": thanks}
+    return _branch_progress(stats, "截至22:00", _done_and_left(stats.own.figures), named)
 
 
-_BUREAU: dict[str, Callable[[BureauStats], Text]] = {
+_BUREAU: dict[str, Callable[[BureauStats], Paragraphs]] = {
     "08:00": _bureau_final,
     "12:00": _bureau_noon,
     "18:00": _bureau_evening,
     "22:00": _bureau_night,
 }
-_BRANCH: dict[str, Callable[[BranchStats], Text]] = {
+_BRANCH: dict[str, Callable[[BranchStats], Paragraphs]] = {
     "08:00": _branch_final,
     "12:00": _branch_noon,
     "18:00": _branch_evening,

@@ -13,7 +13,7 @@ from app.core.clock import local
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.notices.stats import Standing
+    from app.notices.stats import Occasion, Standing
 
 _TENTH = Decimal("0.1")
 _WHOLE = Decimal(100)
@@ -64,6 +64,18 @@ def moment(instant: dt.datetime) -> str:
     """Return an instant as 2026年11月23日8:00; midnight belongs to the day that it ends."""
     day = local(instant - dt.timedelta(microseconds=1)).date()
     return f"{day.year}年{date(day)}{clock(instant)}"
+
+
+def next_day(occasion: Occasion) -> str:
+    """Return when the next counted day opens and closes, as a clause; empty after the last one."""
+    if occasion.next_opens_at is None or occasion.next_closes_at is None:
+        return ""
+    begins, name, ends = occasion.next_opens_at, f"第{occasion.number + 1}日竞赛", clock(occasion.next_closes_at)
+    opens_on = local(begins).date()
+    if opens_on > local(occasion.slot.at).date():
+        return f"{name}将于{date(opens_on)}{clock(begins)}开始（此前各日不计入竞赛），当日{ends}截止"
+    opening = "已开始" if begins <= occasion.issued_at else f"将于{clock(begins)}开始"
+    return f"{name}{opening}，{ends}截止"
 
 
 def duration(span: dt.timedelta) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from app.core.errors import FieldProblem, Forbidden, Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping
+    from collections.abc import Collection, Hashable, Iterable, Mapping
 
     from app.contests.rules import IndexWeights
 
@@ -265,12 +265,14 @@ def the_one(last_days: Mapping[Key, dt.date], today: dt.date) -> Key | None:
     return meant[0] if len(meant) == 1 else None
 
 
-def compared_span(counted: Span, span: Span) -> Span | None:
+def compared_span(contest: Span, span: Span, uncounted: Collection[dt.date] = ()) -> Span | None:
     """Return the days against whose ranks a span's ranks are compared; None where there are none.
 
-    A range is compared with itself one day earlier (the same first day); a single day with the day before it.
+    A range is compared with itself without its last counted day (the same first day); a single counted day with the
+    counted day before it. `contest` are the contest's days so far, of which the `uncounted` are in no figure.
     """
+    ranked = [day for day in span.days if day not in uncounted]
     if span.first < span.last:
-        return Span(span.first, span.last - _DAY)
-    before = span.last - _DAY
-    return Span(before, before) if before >= counted.first else None
+        return Span(span.first, ranked[-2]) if len(ranked) > 1 else None
+    before = [day for day in Span(contest.first, span.last - _DAY).days if day not in uncounted]
+    return Span(before[-1], before[-1]) if ranked and before else None

@@ -37,7 +37,12 @@ async def test_a_contest_is_drafted_with_whole_rules(town, new):
         "index": {"participation": 0.2, "completion": 0.5, "accuracy": 0.3},
         "day_opens_at": "06:00",
         "day_closes_at": "24:00",
-        "notices": {"slots": ["08:00", "12:00", "18:00", "22:00"], "names_in_groups": False},
+        "notices": {
+            "slots": ["08:00", "12:00", "18:00", "22:00"],
+            "names_in_groups": False,
+            "profile": "standard",
+            "nudges": True,
+        },
         "individual_ranking": False,
     }
     assert body == {

@@ -17,6 +17,7 @@ from sqlalchemy import select
 from app.contests.models import Contest
 from app.core.clock import Clock, local
 from app.core.ids import new_id
+from app.notices.audiences import GROUPS
 from app.notices.models import Channel, Delivery, Notice
 from app.notices.service import TickReport, tick
 from app.notices.worker import Worker
@@ -81,19 +82,24 @@ class Groups:
         assert await asyncio.to_thread(self.robot.held.wait, 30)
         return task
 
-    async def notice(self, unit: str, time: str, day: dt.date = TODAY) -> Notice:
-        """The notice to a unit at a slot."""
+    async def notice(self, unit: str, time: str, day: dt.date = TODAY, *, kind: str | None = None) -> Notice:
+        """The notice to a unit's group (or of a private kind) at a slot."""
+        kinds = [kind] if kind else GROUPS
         async with self.town.services.database.reads() as session:
             found = await session.scalars(
-                select(Notice).where(Notice.audience_id == self.town.units[unit], Notice.slot_at == instant(time, day))
+                select(Notice).where(
+                    Notice.audience_id == self.town.units[unit],
+                    Notice.slot_at == instant(time, day),
+                    Notice.audience_kind.in_(kinds),
+                )
             )
             return found.one()
 
     async def notices(self) -> list[tuple[str, str, str, str | None]]:
-        """(slot, unit, state, reason) of every notice, in order."""
+        """(slot, unit, state, reason) of every notice to a bureau's or branch's group, in order."""
         names = {unit: name for name, unit in self.town.units.items()}
         async with self.town.services.database.reads() as session:
-            found = await session.scalars(select(Notice))
+            found = await session.scalars(select(Notice).where(Notice.audience_kind.in_(["bureau", "branch"])))
             units = list(self.town.units)
             rows = sorted(found, key=lambda n: (n.slot_at, units.index(names[n.audience_id])))
             return [(f"{local(n.slot_at):%H:%M}", names[n.audience_id], n.state, n.reason) for n in rows]
@@ -104,7 +110,7 @@ class Groups:
             found = await session.scalars(
                 select(Delivery)
                 .join(Notice, Notice.id == Delivery.notice_id)
-                .where(Notice.audience_id == self.town.units[unit])
+                .where(Notice.audience_id == self.town.units[unit], Notice.audience_kind.in_(GROUPS))
                 .order_by(Notice.slot_at, Delivery.channel_id, Delivery.part)
             )
             return list(found.all())

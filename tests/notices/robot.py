@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import socket
 import struct
@@ -12,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-_LIMITS = {"text": 2048, "markdown": 4096}
+_LIMITS = {"text": 2048, "markdown": 4096, "markdown_v2": 4096}
 _MINUTE = 60.0
 
 
@@ -58,28 +60,55 @@ class Robot:
     def texts(self, key: str) -> list[str]:
         return [text for held, text in self.accepted if held == key]
 
+    def looked_up(self, path: str) -> dict[str, Any]:
+        """What a GET is told; WeCom's robot has none."""
+        raise NotImplementedError(path)
+
     def fault(self, key: str) -> int | str | None:
         with self._lock:
             return self.faults[key].popleft() if self.faults[key] else None
 
-    def judge(self, key: str, body: dict[str, Any]) -> int:
-        """Accept or refuse a message as WeCom does, and return the errcode."""
+    def key_of(self, path: str) -> str:
+        """What of the address names the robot."""
+        return parse_qs(urlsplit(path).query)["key"][0]
+
+    def said(self, code: int) -> dict[str, Any]:
+        """The body that gives a code."""
+        return {"errcode": code, "errmsg": "ok" if code == 0 else f"failed, hint: [{code}], from ip: 203.0.113.7"}
+
+    def content(self, body: dict[str, Any]) -> str:
+        """What of a message is kept."""
+        held = body[body["msgtype"]]
+        return str(held["md5"] if body["msgtype"] == "image" else held["content"])
+
+    def judge(self, request: dict[str, Any]) -> int:
+        """Accept or refuse a message as the vendor does, and return the code."""
         with self._lock:
-            code = self._judge(key, body)
+            code = self.refusal(request) or self._too_often(request["key"])
             if code:
                 self.rejections.append(code)
             else:
-                self.accepted.append((key, body[body["msgtype"]]["content"]))
+                self.accepted.append((request["key"], self.content(request["body"])))
             return code
 
-    def _judge(self, key: str, body: dict[str, Any]) -> int:
-        if key in self.removed:
+    def refusal(self, request: dict[str, Any]) -> int:
+        """Why the vendor refuses a message for what is in it; 0: it does not."""
+        if request["key"] in self.removed:
             return 93000
+        body = request["body"]
         kind = body.get("msgtype")
+        if kind == "image":
+            picture = base64.b64decode(body["image"]["base64"], validate=True)
+            if hashlib.md5(picture, usedforsecurity=False).hexdigest() != body["image"][
+                "md5"
+            ] or not picture.startswith(b"\x89PNG"):
+                return 40009
+            return 40009 if len(picture) > 2 << 20 else 0
         if kind not in _LIMITS:
             return 40008
-        if len(body[kind]["content"].encode()) > _LIMITS[kind]:
-            return 40058
+        return 40058 if len(body[kind]["content"].encode()) > _LIMITS[kind] else 0
+
+    def _too_often(self, key: str) -> int:
         minute = self._minute[key]
         while minute and minute[0] < time.monotonic() - _MINUTE:
             minute.popleft()
@@ -92,12 +121,14 @@ class Robot:
 def _handler(robot: Robot) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            key = parse_qs(urlsplit(self.path).query)["key"][0]
-            robot.requests.append({"key": key, "body": body, "headers": dict(self.headers.items())})
+            raw = self.rfile.read(int(self.headers["content-length"]))
+            key = robot.key_of(self.path)
+            request = {"key": key, "body": json.loads(raw), "headers": dict(self.headers.items())}
+            request |= {"path": self.path, "raw": raw}
+            robot.requests.append(request)
             fault = robot.fault(key)
             if fault is None:
-                self._errcode(robot.judge(key, body))
+                self._errcode(robot.judge(request))
             elif isinstance(fault, int) and 400 <= fault < 600:
                 self._answer(fault, b"Bad Gateway", "text/plain")
             elif isinstance(fault, int):
@@ -105,11 +136,10 @@ def _handler(robot: Robot) -> type[BaseHTTPRequestHandler]:
                 self._errcode(fault)
             else:
                 name, _, code = fault.partition(":")
-                getattr(self, f"_{name}")(key, body, *([int(code)] if code else []))
+                getattr(self, f"_{name}")(request, *([int(code)] if code else []))
 
         def _errcode(self, code: int) -> None:
-            said = "ok" if code == 0 else f"failed, hint: [{code}], from ip: 203.0.113.7"
-            self._answer(200, json.dumps({"errcode": code, "errmsg": said}).encode())
+            self._answer(200, json.dumps(robot.said(code)).encode())
 
         def _answer(self, status: int, content: bytes, kind: str = "application/json") -> None:
             self.send_response(status)
@@ -123,11 +153,11 @@ def _handler(robot: Robot) -> type[BaseHTTPRequestHandler]:
             robot.release.wait(60)
             self.close_connection = True
 
-        def _hold(self, key: str, body: dict[str, Any], code: int | None = None) -> None:
+        def _hold(self, request: dict[str, Any], code: int | None = None) -> None:
             robot.held.set()
             robot.release.wait(60)
             if code is None:
-                code = robot.judge(key, body)  # it may have arrived although its sender is dead
+                code = robot.judge(request)  # it may have arrived although its sender is dead
             try:
                 self._errcode(code)
             except OSError:
@@ -161,6 +191,9 @@ def _handler(robot: Robot) -> type[BaseHTTPRequestHandler]:
                 super().finish()
             except (OSError, ValueError):  # a reset connection has nothing to flush into
                 self.close_connection = True
+
+        def do_GET(self) -> None:
+            self._answer(200, json.dumps(robot.looked_up(self.path)).encode())
 
         def log_message(self, *_: object) -> None:
             pass

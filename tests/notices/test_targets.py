@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
+from app.notices.channels.base import Way
 from app.notices.channels.posting import send_once, target_of
 from app.notices.channels.targets import Allowed, TargetRefused, TargetUnknown, allowed, check_target, host_of
 from app.notices.channels.wecom_robot import WecomRobot
 from app.notices.rules import State
 from tests.notices.robot import Robot
+from tests.times import instant
 
 WECOM = "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=x"
 KNOWN = WecomRobot.hosts
@@ -104,8 +108,9 @@ def test_of_an_address_only_the_host_is_shown() -> None:
 
 
 async def test_one_post_by_itself(robot: Robot) -> None:
-    done = await send_once(WecomRobot(), url=robot.url("k"), secret=None, text="测试", allow=allowed("127.0.0.1"))
-    assert done.state is State.SENT
-    assert robot.texts("k") == ["测试"]
-    refusal = await send_once(WecomRobot(), url=robot.url("k"), secret=None, text="测试", allow=NOTHING)
-    assert refusal.state is State.DEAD
+    once = partial(
+        send_once, WecomRobot(), Way(robot.url("k")), key="k", title="标题", body="测试", at=instant("12:00")
+    )
+    assert (await once(allow=allowed("127.0.0.1"))).state is State.SENT
+    assert robot.texts("k") == ["标题\n测试"]
+    assert (await once(allow=NOTHING)).state is State.DEAD

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from app.notices import wording
 from app.notices.text import write
+from tests.notices.audience_cases import AUDIENCE_CASES
 from tests.notices.cases import CASES
 from tests.notices.figures import bureau
 
@@ -26,7 +27,7 @@ def test_text_is_the_golden_one(name: str) -> None:
 
 
 def test_every_golden_file_has_its_case() -> None:
-    assert {path.stem for path in GOLDEN.iterdir()} == set(CASES)
+    assert {path.stem for path in GOLDEN.iterdir()} == {*CASES, *AUDIENCE_CASES}
 
 
 @pytest.mark.parametrize("name", CASES)

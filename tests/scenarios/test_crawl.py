@@ -41,10 +41,14 @@ SEES_PHONES = {
 }
 QUERIES = {
     "action": "contest.open",
+    "branch_officers": "2",
+    "bureau_officers": "2",
+    "collectives": "2",
     "cursor": "MQ==",
     "day": TODAY.isoformat(),
     "from": TODAY.isoformat(),
     "limit": "5",
+    "month": "2026-11",
     "q": "题",
     "state": "in_use",
     "status": "unfinished",

@@ -1,0 +1,180 @@
+"""What a template may name: the pieces of the built-in text, the plain figures, and lists of units."""
+
+from __future__ import annotations
+
+import datetime as dt
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple
+
+from app.core.clock import local
+from app.notices.layouts import TITLE, layout_of
+from app.notices.stats import BureauStats
+from app.notices.text import paragraphs
+from app.notices.words import PROVINCE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from app.notices.stats import BranchStats, Occasion, Standing
+    from app.participation.rules import Figures
+
+Plain = str | int | Fraction | dt.date | dt.datetime | None
+Row = dict[str, Plain]
+Value = Plain | Row | list[Row]
+
+UNITS, CITIES, OTHERS = "分局", "各市", "其他单位"
+LISTS = (UNITS, CITIES, OTHERS)
+"""Names that a template may loop over."""
+
+_PIECES = {
+    TITLE: "内置文字的标题",
+    "称谓": "内置文字的开头一句",
+    "总体情况": "“一、总体情况”整段",
+    "综合得分": "各分局综合得分和名次整段",
+    "工作要求": "“工作要求”整段",
+    "注": "综合得分的构成说明；没有分局时为空",
+    "统计截至": "“统计截至……”；补发时带“补发”字样",
+    "落款": "发布单位和时间",
+    "进展": "参赛、完成情况的一句",
+    "各分局情况": "各分局完成率或未完成人数；没有可列的为空",
+    "已完成单位": "已全员完成的单位；没有的为空",
+    "暂列名次": "暂列名次；无人参赛时为空",
+    "提升空间": "“再有N人完成可升至第M位”；达不到的为空",
+    "要求": "对未完成人员的提醒，或全员完成时的感谢",
+    "致谢": "对坚持参赛的感谢；没有的为空",
+}
+_OCCASION = {
+    "竞赛": "竞赛简称",
+    "发布单位": "发布单位全称",
+    "日期": "所通报的竞赛日，用“|月日”写成11月23日",
+    "第几日": "第几个计入的竞赛日",
+    "截至": "统计截至的时刻，用“|时刻”写出",
+    "截止": "当日竞赛截止的时刻，用“|钟点”写成24:00",
+    "补发": "是否补发，用于{% if 补发 %}",
+}
+_COUNTS = {
+    "应参赛": "应参赛人数",
+    "免参赛": "经批准免参赛人数",
+    "已参赛": "已参赛人数",
+    "已完成": "已完成人数",
+    "进行中": "进行中人数",
+    "未开始": "未开始人数",
+    "未完成": "未完成人数",
+    "参赛率": "参赛率，用“|百分比”写出；无人应参赛时为空",
+    "完成率": "完成率，用“|百分比”写出；无人应参赛时为空",
+    "正确率": "答题正确率，用“|百分比”写出；无人答题时为空",
+    "全员完成": "是否全员完成，用于{% if 全员完成 %}",
+}
+_UNIT = {
+    "单位": "单位名称",
+    "简称": "单位简称",
+    "名次": "名次；不参加排名的为空",
+    "得分": "综合得分，用“|分数”写出；不参加排名的为空",
+}
+_BUREAU = {
+    "昨日同时段完成": "前一竞赛日同时段的完成人数；不比较的时段为空",
+    "市本级": "市本级的人数，写成“市本级.应参赛”等",
+}
+_LISTED = {
+    "bureau": {UNITS: "各分局，先列有名次的；用{% for 单位 in 分局 %}逐个列出，写成“单位.简称”“单位.得分|分数”等"},
+    "province": {CITIES: "各市局，先列有名次的；用{% for 单位 in 各市 %}逐个列出，写成“单位.简称”“单位.得分|分数”等"},
+    "branch": {OTHERS: "同组其他单位；用{% for 单位 in 其他单位 %}逐个列出，写成“单位.简称”等"},
+}
+_BRANCH = {
+    "此前名次": "此前的名次；不比较的为空",
+    "此前": "与何时的名次相比，如“前一日”；不比较的为空",
+}
+
+ROW_KEYS = frozenset(_UNIT | _COUNTS)
+"""What a row of a list, or 市本级, is made of."""
+
+PARTS = {"市本级": frozenset(_COUNTS), **dict.fromkeys(LISTS, ROW_KEYS)}
+
+
+class Named(NamedTuple):
+    """One name that a template may use: `kind` is `piece`, `figure` or `list`."""
+
+    name: str
+    kind: str
+    description: str
+
+
+def vocabulary(slot: str, audience: str) -> list[Named]:
+    """Return the names that a template of this slot and kind of audience may use, with what each means."""
+    pieces = [TITLE, *dict.fromkeys(name for line in layout_of(slot, audience) for name in line)]
+    own = _UNIT | _BRANCH if audience == "branch" else _BUREAU
+    figures = {**_OCCASION, **_COUNTS, **own, **_LISTED[audience]}
+    return [
+        *(Named(name, "piece", _PIECES[name]) for name in pieces),
+        *(Named(name, "list" if name in LISTS else "figure", told) for name, told in figures.items()),
+    ]
+
+
+def audience_of(stats: BureauStats | BranchStats) -> str:
+    """Return the kind of group that these figures are for."""
+    if isinstance(stats, BureauStats):
+        return "province" if stats.words == PROVINCE else "bureau"
+    return "branch"
+
+
+def values(stats: BureauStats | BranchStats) -> Mapping[str, Value]:
+    """Return the value of each name of the vocabulary for these figures."""
+    audience = audience_of(stats)
+    names = (name for line in layout_of(stats.occasion.slot.name, audience) for name in line)
+    pieces = dict.fromkeys(names, "") | paragraphs(stats)
+    common = {**pieces, **_occasion(stats.occasion)}
+    if isinstance(stats, BureauStats):
+        unranked = [standing for standing in stats.standings if standing.rank is None]
+        return {
+            **common,
+            **_counts(stats.total),
+            "昨日同时段完成": stats.done_yesterday,
+            "市本级": _counts(stats.headquarters),
+            next(iter(_LISTED[audience])): [_row(standing) for standing in (*stats.ranked, *unranked)],
+        }
+    return {
+        **common,
+        **_row(stats.own),
+        "此前名次": stats.earlier_rank,
+        "此前": stats.earlier,
+        OTHERS: [_row(standing) for standing in stats.others],
+    }
+
+
+def _occasion(occasion: Occasion) -> Row:
+    return {
+        "竞赛": occasion.contest,
+        "发布单位": occasion.issuer,
+        "日期": occasion.slot.day,
+        "第几日": occasion.number,
+        "截至": local(occasion.cutoff_at),
+        "截止": local(occasion.closes_at),
+        "补发": occasion.late,
+    }
+
+
+def _counts(figures: Figures) -> Row:
+    expected = figures.expected
+    return {
+        "应参赛": expected,
+        "免参赛": figures.exempt,
+        "已参赛": figures.participated,
+        "已完成": figures.done,
+        "进行中": figures.in_progress,
+        "未开始": figures.not_started,
+        "未完成": figures.unfinished,
+        "参赛率": Fraction(figures.participated, expected) if expected else None,
+        "完成率": Fraction(figures.done, expected) if expected else None,
+        "正确率": Fraction(figures.correct, figures.answered) if figures.answered else None,
+        "全员完成": expected > 0 and figures.unfinished == 0,
+    }
+
+
+def _row(standing: Standing) -> Row:
+    return {
+        "单位": standing.name,
+        "简称": standing.short,
+        "名次": standing.rank,
+        "得分": standing.score.index,
+        **_counts(standing.figures),
+    }
