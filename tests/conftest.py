@@ -15,6 +15,8 @@ import httpx
 import pytest
 import structlog
 from fastapi import FastAPI
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from app.core.clock import Clock
 from app.core.embedded import start_or_join
@@ -24,6 +26,10 @@ from app.main import create_app
 from tests.people import Town, small_bureau
 from tests.schema import build_schema
 from tests.times import SECRET, SetClock
+
+# A busy machine is no failure: nothing that is measured in seconds decides a test.
+hypothesis_settings.register_profile("lianbing", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("lianbing")
 
 
 @pytest.fixture(autouse=True)

@@ -34,50 +34,57 @@ log = structlog.get_logger(__name__)
 
 _FLAGS_LOCK = 0x666C6167  # advisory lock number: flags are raised and decided one at a time, each on the newest rows
 
-# A claim: what another process is examining right now is passed over.
+# A claim: what another process is examining right now is passed over. Two who met both have a paper of the match: of a
+# live one from its start, of a challenge once it was taken up; a run against a recording is no meeting.
 CLAIM = text("""
 WITH claimed AS MATERIALIZED (
-    SELECT id FROM match_run
-    WHERE settled_at IS NOT NULL AND examined_at IS NULL AND players = 2
+    SELECT id, match_id FROM match_run
+    WHERE settled_at IS NOT NULL AND examined_at IS NULL
     ORDER BY settled_at, id LIMIT :most FOR UPDATE SKIP LOCKED
 ),
 examined AS (UPDATE match_run r SET examined_at = :now FROM claimed WHERE r.id = claimed.id)
 SELECT one.contest_id, least(one.officer_id, other.officer_id) AS first_id,
        greatest(one.officer_id, other.officer_id) AS second_id
 FROM claimed
-JOIN paper one ON one.run_id = claimed.id AND one.seat = 1
-JOIN paper other ON other.run_id = claimed.id AND other.seat = 2
+LEFT JOIN paper one ON one.match_id = claimed.match_id AND one.seat = 1
+LEFT JOIN paper other ON other.match_id = claimed.match_id AND other.seat = 2
 """)
 
-# A run that both have a paper of is a live one. Instants and points by position, in the order of the pair.
+# Matches that two played against each other, over for both. Instants and points by position, in the order of the pair.
 MET = text("""
-SELECT pair.contest_id, pair.first_id, pair.second_id, r.match_id, r.started_at, r.ends_at,
-       CASE r.forfeited_by WHEN one.seat THEN 1 WHEN other.seat THEN 2 END AS forfeited_by,
+SELECT pair.contest_id, pair.first_id, pair.second_id, mine.match_id,
+       greatest(mine.started_at, theirs.started_at) AS started_at, greatest(mine.ends_at, theirs.ends_at) AS ends_at,
+       CASE coalesce(mine.forfeited_by, theirs.forfeited_by) WHEN one.seat THEN 1 WHEN other.seat THEN 2 END
+           AS forfeited_by,
        ones.answered_at AS first_answered, ones.points AS first_points,
        others.answered_at AS second_answered, others.points AS second_points
 FROM unnest(CAST(:contests AS uuid[]), CAST(:firsts AS uuid[]), CAST(:seconds AS uuid[]))
      AS pair(contest_id, first_id, second_id)
 JOIN paper one ON one.officer_id = pair.first_id AND one.contest_id = pair.contest_id
-JOIN paper other ON other.run_id = one.run_id AND other.officer_id = pair.second_id
-JOIN match_run r ON r.id = one.run_id AND r.settled_at IS NOT NULL
+JOIN paper other ON other.match_id = one.match_id AND other.officer_id = pair.second_id
+JOIN match_run mine ON mine.id = one.run_id AND mine.settled_at IS NOT NULL
+JOIN match_run theirs ON theirs.id = other.run_id AND theirs.settled_at IS NOT NULL
 CROSS JOIN LATERAL (
     SELECT array_agg(a.answered_at ORDER BY asked.position) AS answered_at, coalesce(sum(a.points), 0)::int AS points
-    FROM generate_series(1, r.questions::int) AS asked(position)
+    FROM generate_series(1, mine.questions::int) AS asked(position)
     LEFT JOIN answer a ON a.paper_id = one.id AND a.position = asked.position
 ) ones
 CROSS JOIN LATERAL (
     SELECT array_agg(a.answered_at ORDER BY asked.position) AS answered_at, coalesce(sum(a.points), 0)::int AS points
-    FROM generate_series(1, r.questions::int) AS asked(position)
+    FROM generate_series(1, mine.questions::int) AS asked(position)
     LEFT JOIN answer a ON a.paper_id = other.id AND a.position = asked.position
 ) others
-ORDER BY r.started_at, r.id
+ORDER BY started_at, mine.match_id
 """)
 
 BEGUN = text("""
-SELECT p.contest_id, p.officer_id, r.started_at
-FROM paper p JOIN match_run r ON r.id = p.run_id AND r.players = 2 AND r.settled_at IS NOT NULL
+SELECT p.contest_id, p.officer_id, greatest(mine.started_at, theirs.started_at) AS started_at
+FROM paper p
+JOIN paper other ON other.match_id = p.match_id AND other.id <> p.id
+JOIN match_run mine ON mine.id = p.run_id AND mine.settled_at IS NOT NULL
+JOIN match_run theirs ON theirs.id = other.run_id AND theirs.settled_at IS NOT NULL
 WHERE p.contest_id = ANY(:contests) AND p.officer_id = ANY(:officers)
-ORDER BY r.started_at
+ORDER BY started_at
 """)
 
 
@@ -90,7 +97,7 @@ class Pair(NamedTuple):
 
 
 class Watched(NamedTuple):
-    """What one round did: matches looked at, flags raised or given new evidence."""
+    """What one round did: runs looked at, flags raised or given new evidence."""
 
     matches: int
     flags: int
@@ -103,7 +110,7 @@ async def watch(
     stopping: Callable[[], bool] = lambda: False,
     at_a_time: int = 50,
 ) -> Watched:
-    """Look once at every settled live match, with all others of the same two, and raise flags (异常提示).
+    """Look once at every settled run, with all matches of the same two, and raise flags (异常提示).
 
     Any number of processes may do it; nothing else follows from a flag. `now` None is the database's clock; `stopping`
     is asked before anything new is begun; `at_a_time` matches are held in one transaction.
@@ -120,8 +127,8 @@ async def watch(
 
 
 async def _look(session: AsyncSession, *, most: int, now: dt.datetime) -> Watched:
-    claimed = [Pair(*row) for row in await session.execute(CLAIM, {"most": most, "now": now})]
-    histories = await _histories(session, set(claimed))
+    claimed = (await session.execute(CLAIM, {"most": most, "now": now})).all()
+    histories = await _histories(session, {Pair(*row) for row in claimed if row.first_id != row.second_id})
     noticed = {pair for pair, history in histories.items() if findings(history, {})}
     flags = 0
     if noticed:

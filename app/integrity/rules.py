@@ -1,4 +1,4 @@
-"""Pure rules that find, in the live matches of two officers, what a person should look at; they judge nobody."""
+"""Pure rules that find, in the matches of two officers, what a person should look at; they judge nobody."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class OwnFlag(Forbidden):
 
 @dataclass(frozen=True)
 class Met:
-    """A settled live match of a pair; whatever there is two of stands as the pair is ordered, not as the seats are.
+    """A match, over for both, that two played against each other; whatever there is two of stands as the pair is ordered, not as the seats are.
 
     `forfeited_by` and `winner` are 1 or 2, the place in the pair; `answered_at` holds the instant of each position's
     answer, None where there was none.
@@ -91,7 +91,7 @@ class Met:
 
 @dataclass(frozen=True)
 class History:
-    """All settled live matches of two officers in one contest; `begun`: when each of them began one, with anybody.
+    """All matches of two officers in one contest, live or by challenge; `begun`: when each began one, with anybody.
 
     Everything is in order of time.
     """
@@ -110,7 +110,7 @@ class History:
 
 
 class Span(NamedTuple):
-    """Days in which two met often: from the first to the last meeting, how often, of how many live matches of each."""
+    """Days in which two met often: from the first to the last meeting, how often, of how many matches of each against somebody."""
 
     from_at: dt.datetime
     to_at: dt.datetime
@@ -129,7 +129,7 @@ class Finding:
 
 
 def repeated_pair(history: History) -> Finding | None:
-    """Return the matches of every SPAN with OFTEN meetings that are more than half of the live matches of either."""
+    """Return the matches of every SPAN with OFTEN meetings that are more than half of the matches of either against anybody."""
     starts = [match.started_at for match in history.met]
     noticed: list[Met] = []
     spans: list[Span] = []

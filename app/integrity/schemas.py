@@ -73,8 +73,8 @@ class FlagSpan(BaseModel):
 
     from_at: Instant = Field(alias="from")
     to_at: Instant = Field(alias="to")
-    together: int = Field(description="其间两人在线对战的场数")
-    of: list[int] = Field(description="其间每人在线对战的总场数", examples=[[6, 5]])
+    together: int = Field(description="其间两人对战的场数")
+    of: list[int] = Field(description="其间每人对战的总场数", examples=[[6, 5]])
 
 
 class FlagEvidence(BaseModel):
@@ -147,14 +147,14 @@ def _summary(kind: Kind, evidence: dict[str, Any], one: str, other: str) -> str:
         span = evidence["span"]
         of_one, of_other = span["of"]
         said = (
-            f"{one}与{other}在{_day(span['from'])}至{_day(span['to'])}之间在线对战{span['together']}场，"
-            f"其间{one}在线对战共{of_one}场，{other}共{of_other}场"
+            f"{one}与{other}在{_day(span['from'])}至{_day(span['to'])}之间对战{span['together']}场，"
+            f"其间{one}对战共{of_one}场，{other}共{of_other}场"
         )
     elif kind is Kind.ALTERNATING_WINS:
-        said = f"{one}与{other}的在线对战双方轮流获胜，最长连续{evidence['longest']}场"
+        said = f"{one}与{other}的对战双方轮流获胜，最长连续{evidence['longest']}场"
     else:
         seconds = f"{AT_ONCE.total_seconds():g}"
-        said = f"{one}与{other}有{evidence['matches_total']}场在线对战，逐题作答时刻相差均不超过{seconds}秒"
+        said = f"{one}与{other}有{evidence['matches_total']}场对战，逐题作答时刻相差均不超过{seconds}秒"
     return f"{said}。可能有正常原因，请人工核查。"
 
 

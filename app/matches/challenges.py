@@ -13,14 +13,16 @@ from app.matches.queries import WAITING
 from app.matches.relay import recorded_pace
 from app.matches.rules import (
     CHALLENGE_LASTS,
+    MOST_WAITING,
     ChallengeClosed,
     ChallengePending,
+    ChallengesFull,
     DayClosing,
     NoOpponent,
     last_start,
 )
 from app.matches.statements import UNFINISHED
-from app.papers.asking import locked_past
+from app.papers.asking import STANDING, locked_past
 
 if TYPE_CHECKING:
     import uuid
@@ -38,10 +40,9 @@ JOIN unit u ON u.id = a.unit_id
 WHERE o.employee_no = $1
 """
 
-PENDING = """
-SELECT match_id FROM challenge
-WHERE from_officer_id = $1 AND to_officer_id = $2 AND taken_at IS NULL AND expires_at > $3
-"""
+PENDING = f"""
+SELECT c.match_id, c.from_officer_id FROM challenge c {STANDING} AND c.to_officer_id = $1
+"""  # noqa: S608 - a constant of `asking`
 
 OPEN_CHALLENGE = """
 INSERT INTO challenge (match_id, from_officer_id, to_officer_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)
@@ -58,7 +59,7 @@ FIRST_PAPER = "SELECT id FROM paper WHERE match_id = $1 AND seat = 1"
 async def challenge(connection: Connection, library: Library, asker: Asker) -> None:
     """Seat the asker in a challenge to the colleague named, or in the one that waits from that colleague.
 
-    Raises NoOpponent, ChallengePending, ChallengeClosed or BankTooSmall.
+    Raises NoOpponent, ChallengePending, ChallengesFull, ChallengeClosed or BankTooSmall.
     """
     opponent = await _opponent(connection, asker)
     row, now = asker.row, asker.row["at"]
@@ -71,11 +72,15 @@ async def challenge(connection: Connection, library: Library, asker: Asker) -> N
     if waiting:
         await _take_up(connection, library, asker, waiting[0])
         return
-    pending = await connection.fetchval(PENDING, asker.officer_id, opponent["id"], now)
-    if pending:
-        raise ChallengePending(
-            f"您已向{opponent['name']}约战，对方尚未应战；24小时内未应战自动失效。", match_id=str(pending)
-        )
+    standing = await connection.fetch(PENDING, opponent["id"], now)
+    for pending in standing:
+        if pending["from_officer_id"] == asker.officer_id:
+            raise ChallengePending(
+                f"您已向{opponent['name']}约战，对方尚未应战；24小时内未应战自动失效。",
+                match_id=str(pending["match_id"]),
+            )
+    if len(standing) >= MOST_WAITING:
+        raise ChallengesFull(f"{opponent['name']}已有{MOST_WAITING}场约战待应战，请改约其他同事，或稍后再约。")
     pool = await library.pool(version=row["bank_version"], owners=list(row["contest_unit_path"]), day=row["day"])
     match_id = new_id()
     made = Made(

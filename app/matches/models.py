@@ -74,7 +74,7 @@ class MatchRun(Base):
             "ix_match_run_unexamined",
             "settled_at",
             "id",
-            postgresql_where=text("settled_at IS NOT NULL AND examined_at IS NULL AND players = 2"),
+            postgresql_where=text("settled_at IS NOT NULL AND examined_at IS NULL"),
         ),
         {"postgresql_with": {"fillfactor": 50}},
     )

@@ -9,7 +9,7 @@ from app.matches.making import Made, put_down
 from app.matches.models import Mode
 from app.matches.rules import Clock, Player, Recording, choose_recording, windows
 from app.matches.statements import MET_PAPERS, RECORDED, UNFINISHED
-from app.papers.asking import locked_past
+from app.papers.asking import STANDING, locked_past
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -30,10 +30,9 @@ WHERE own.id = $1
 
 
 # Those of a challenge that waits for the officer: a relay would tell its key before it is taken up.
-PROMISED = """
-SELECT m.revision_ids FROM challenge c JOIN match m ON m.id = c.match_id
-WHERE c.to_officer_id = $1 AND c.taken_at IS NULL AND c.expires_at > $2
-"""
+PROMISED = f"""
+SELECT m.revision_ids FROM challenge c JOIN match m ON m.id = c.match_id {STANDING} AND c.to_officer_id = $1
+"""  # noqa: S608 - a constant of this module
 
 
 class Seeker(NamedTuple):
@@ -67,14 +66,14 @@ class Seeker(NamedTuple):
         )
 
 
-def of_asker(asker: Asker) -> Seeker:
-    """Return the seeker that an asker is; the accuracy plays no part in what one asks for by name."""
+def of_asker(asker: Asker, accuracy: float | None) -> Seeker:
+    """Return the seeker that an asker is."""
     row = asker.row
     return Seeker(
         asker.ticket_id,
         row["officer_id"],
         row["unit_id"],
-        None,
+        accuracy,
         row["contest_id"],
         row["contest_unit_path"],
         row["bank_version"],

@@ -35,6 +35,7 @@ from app.matches.statements import TICKETS
 from app.matches.views import match_answer_view, match_view, sight_of
 from app.matches.wishes import Wish
 from app.papers.answering import Answering
+from app.papers.hot_path import fetched
 from app.papers.schemas import Choice, json_body
 from app.papers.service import AnswerDesk
 from app.roster.signed_in import SignedIn, presented_hash
@@ -137,10 +138,10 @@ async def ask(request: Request, wired: Wired, _caller: SignedIn, desks: Open, ne
 async def ticket(request: Request, ticket_id: str, wired: Wired, caller: SignedIn) -> Response:
     """Return the caller's own ticket; once it is matched it names the match."""
     wanted = parse_id(ticket_id)
-    row = await wired.database.answers.fetchrow(TICKETS, [wanted]) if wanted else None
-    if row is None or row["officer_id"] != caller.officer_id:
+    rows = await fetched(wired.database.answers, TICKETS, [wanted]) if wanted else []
+    if not rows or rows[0]["officer_id"] != caller.officer_id:
         raise NotFound("没有找到这张对战票。")
-    return polled(request, ticket_view(dict(row), now=wired.clock.override() or row["now"]))
+    return polled(request, ticket_view(dict(rows[0]), now=wired.clock.override() or rows[0]["now"]))
 
 
 @router.delete(
@@ -171,7 +172,7 @@ async def own(
     """Return the caller's matches of a day (today by default), the latest first."""
     async with wired.database.reads() as session:
         asked = day or local_day(await wired.clock.now(session))
-    rows = await wired.database.answers.fetch(OWN, caller.officer_id, asked)
+    rows = await fetched(wired.database.answers, OWN, caller.officer_id, asked)
     items = await asyncio.gather(*(shown(desks, row["match_id"], caller.officer_id) for row in rows))
     lasting = [{name: value for name, value in item.items() if name != "server_time"} for item in items]
     return conditional(request, dumps({"items": items, "next": None}), etag=etag_of(dumps(lasting)))
@@ -236,5 +237,5 @@ async def waiting(request: Request, wired: Wired, caller: SignedIn) -> Response:
     """Return the challenges that wait for the caller; `POST /match-tickets` with their challenger takes one up."""
     async with wired.database.reads() as session:
         now = await wired.clock.now(session)
-    rows = await wired.database.answers.fetch(WAITING, caller.officer_id, now)
+    rows = await fetched(wired.database.answers, WAITING, caller.officer_id, now)
     return polled(request, {"items": [challenge_view(dict(row)) for row in rows], "next": None})

@@ -24,6 +24,8 @@ NO_START_BEFORE_CLOSING = dt.timedelta(minutes=5)
 WAIT = dt.timedelta(seconds=60)
 """How long a ticket waits for a live opponent."""
 CHALLENGE_LASTS = dt.timedelta(hours=24)
+MOST_WAITING = 5
+"""Challenges that may wait for one officer: their questions are kept from the officer's papers meanwhile."""
 SHORT_STEM = 60
 """Characters: a question of a match is read in seconds."""
 SIMILAR = 0.1
@@ -63,6 +65,13 @@ class ChallengePending(Conflict):
 
     code = "challenge-pending"
     title = "您对该同志的约战尚未应战"
+
+
+class ChallengesFull(Conflict):
+    """As many challenges as may be wait for this colleague already."""
+
+    code = "challenges-full"
+    title = "该同志待应战的约战已满"
 
 
 class ChallengeClosed(Conflict):
@@ -203,19 +212,23 @@ def _apart(one: float | None, other: float | None) -> int:
     return 0 if one is None or other is None else round(abs(one - other) / SIMILAR)
 
 
-def pairings(tickets: Iterable[Waiting], met_today: AbstractSet[frozenset[uuid.UUID]]) -> list[tuple[Waiting, Waiting]]:
+def pairings(
+    tickets: Iterable[Waiting],
+    met_today: AbstractSet[frozenset[uuid.UUID]],
+    apart: AbstractSet[frozenset[uuid.UUID]] = frozenset(),
+) -> list[tuple[Waiting, Waiting]]:
     """Return who plays whom now (匹配规则).
 
     Longest wait first; each takes, of those who wait, one not met today, then of another branch, then of similar
-    accuracy, then who waits longest. Two who met today meet again only where nobody else is left for them. An odd
-    one waits on.
+    accuracy, then who waits longest. Two who met today meet again only where nobody else is left for them; two in
+    `apart` (officers for whom no match can be drawn) never. An odd one waits on.
     """
     queue = sorted(tickets, key=lambda ticket: (ticket.since, ticket.ticket_id))
     pairs = []
-    while len(queue) > 1:
+    while queue:
         first, *others = queue
         best = min(
-            others,
+            (other for other in others if frozenset((first.officer_id, other.officer_id)) not in apart),
             key=lambda other: (
                 frozenset((first.officer_id, other.officer_id)) in met_today,
                 first.unit_id == other.unit_id,
@@ -223,8 +236,10 @@ def pairings(tickets: Iterable[Waiting], met_today: AbstractSet[frozenset[uuid.U
                 other.since,
                 other.ticket_id,
             ),
+            default=None,
         )
-        pairs.append((first, best))
+        if best is not None:
+            pairs.append((first, best))
         queue = [other for other in others if other is not best]
     return pairs
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -31,6 +32,7 @@ from app.matches.rules import (
     pairings,
 )
 from app.matches.statements import (
+    ACCURACY,
     BUSY,
     CANCEL,
     CLAIM,
@@ -44,6 +46,7 @@ from app.matches.statements import (
     SETTLE_OWN,
     SWEEP,
     TICKETS,
+    WAITED_IN,
     WRITE,
 )
 from app.matches.statements import WAIT as INSERT_TICKETS
@@ -90,6 +93,8 @@ ANSWERS = Kind(
 
 _NAMED = frozenset({Mode.RELAY, Mode.CHALLENGE})
 """Wishes whose opponent is there already, or need not be."""
+_PAIRINGS = 8
+"""How often pairs are sought anew where some had no match to be drawn; whoever is left then waits for the next sweep."""
 _NAMED_AT_ONCE = 8
 """Relays and challenges in one transaction: each is sought by itself, and the transaction must end within its 5 s."""
 
@@ -119,7 +124,11 @@ class MatchDesk:
 
     async def cancel(self, officer_id: uuid.UUID, ticket_id: uuid.UUID) -> None:
         """Give up waiting; again is as well. Raises NotFound, or MatchRunning where an opponent came first."""
-        row = await self._pool.fetchrow(CANCEL, ticket_id, officer_id)
+
+        async def work(connection: Connection) -> Any:
+            return await connection.fetchrow(CANCEL, ticket_id, officer_id)
+
+        row = await in_transaction(self._pool, work)
         if row is None:
             raise NotFound("没有找到这张对战票。")
         if row["state"] == TicketState.PLAYING:
@@ -143,16 +152,23 @@ class MatchDesk:
         Every process calls it again and again: nothing that is due depends on anybody's reading.
         """
 
-        async def work(connection: Connection) -> int:
-            now = at or await connection.fetchval("SELECT clock_timestamp()")
-            await connection.execute(SWEEP, now)
-            claimed = await _claim(connection, now)
-            await _lock(connection, claimed)
-            return await self._pair(connection, claimed, now)
+        async def settle(connection: Connection) -> list[uuid.UUID]:
+            await connection.execute(SWEEP, at or await connection.fetchval("SELECT clock_timestamp()"))
+            return [row["contest_id"] for row in await connection.fetch(WAITED_IN)]
 
         if not at and not await self._pool.fetchval(_ANYTHING_DUE):
             return 0
-        return await in_transaction(self._pool, work)
+        # Settling holds runs that answers may wait for: it is over before anybody waits for officers.
+        paired = 0
+        for contest_id in await in_transaction(self._pool, settle):
+            paired += await in_transaction(self._pool, partial(self._pair_waiting, contest_id, at))
+        return paired
+
+    async def _pair_waiting(self, contest_id: uuid.UUID, at: dt.datetime | None, connection: Connection) -> int:
+        now = at or await connection.fetchval("SELECT clock_timestamp()")
+        claimed = await _claim(connection, now, [contest_id])
+        await _lock(connection, claimed)
+        return await self._pair(connection, claimed, now)
 
     async def _write(self, wishes: Sequence[Wish]) -> list[dict[str, Any] | Exception]:
         metrics.BATCHES.labels("tickets").observe(len(wishes))
@@ -173,6 +189,7 @@ class MatchDesk:
                 results[row["ord"]] = refusal
             else:
                 askers[row["ord"]] = Asker(row, rules_of(row["rules"]), wish, new_id())
+        results |= await _held(connection, [row for row in rows if row["ord"] in results])
         tickets = await self._wait(connection, askers, results)
         if tickets:
             await self._serve(connection, tickets, results)
@@ -207,15 +224,18 @@ class MatchDesk:
         now = max(asker.row["at"] for asker in tickets.values())
         # Who names an opponent does not wait: the tickets that do are left to those who pair them.
         waits = any(asker.wish.mode not in _NAMED for asker in tickets.values())
-        claimed = await _claim(connection, now) if waits else []
+        claimed = await _claim(connection, now, *_places(tickets.values())) if waits else []
         await _lock(connection, claimed, tickets.values())
         failed: dict[str, LianbingError] = {}
         for number, asker in tickets.items():
             try:
                 if asker.wish.mode == Mode.CHALLENGE:
                     await challenges.challenge(connection, self._library, asker)
-                elif asker.wish.mode == Mode.RELAY and not await relay(connection, self._library, of_asker(asker)):
-                    raise NoRecording("暂时没有适合您的记录对战，请改为匹配在线对手，或稍后再试。")
+                elif asker.wish.mode == Mode.RELAY:
+                    row = asker.row
+                    accuracy = await connection.fetchval(ACCURACY, row["contest_id"], asker.officer_id, row["day"])
+                    if not await relay(connection, self._library, of_asker(asker, accuracy)):
+                        raise NoRecording("暂时没有适合您的记录对战，请改为匹配在线对手，或稍后再试。")
             except LianbingError as error:
                 results[number] = failed[str(asker.ticket_id)] = error
         if failed:
@@ -237,29 +257,47 @@ class MatchDesk:
 
     async def _pair_contest(self, connection: Connection, rows: Sequence[Any], now: dt.datetime) -> int:
         rules = rules_of(rows[0]["rules"])
-        day = rows[0]["day"]  # of them all; no ticket waits beyond the day's last start
         by_ticket = {row["id"]: row for row in rows}
-        met = await connection.fetch(MET_TODAY, [row["officer_id"] for row in rows], day)
-        pairs = pairings(
-            (Waiting(row["id"], row["officer_id"], row["unit_id"], row["created_at"], row["accuracy"]) for row in rows),
-            {frozenset((row["first"], row["second"])) for row in met},
-        )
-        left = set(by_ticket) - {ticket.ticket_id for pair in pairs for ticket in pair}
-        players = [ticket.officer_id for pair in pairs for ticket in pair]
-        pasts = await locked_past(connection, self._library, players, day=day, now=now) if players else {}
-        made = []
-        for pair in pairs:
-            first = by_ticket[pair[0].ticket_id]
-            try:
-                made.append(await self._live(first, rules, pair, [pasts[one.officer_id] for one in pair], now))
-            except BankTooSmall as error:
-                log.warning("no match could be drawn", detail=str(error))
+        made = await self._paired(connection, by_ticket, rules, now)
         await put_down(connection, made)
+        left = set(by_ticket) - {ticket_id for one in made for ticket_id, _ in one.holders}
         for ticket_id in sorted(left):
             if by_ticket[ticket_id]["mode"] == ANY:
                 await relay(connection, self._library, Seeker.of_claim(by_ticket[ticket_id], rules, now))
         await connection.execute(OFFER_RELAY, sorted(left), rows[0]["contest_id"], rules.matches.questions, now)
         return len(made)
+
+    async def _paired(
+        self, connection: Connection, by_ticket: Mapping[uuid.UUID, Any], rules: PlayRules, now: dt.datetime
+    ) -> list[Made]:
+        """Return live matches for these tickets; two for whom none can be drawn are paired with others instead."""
+        rows = list(by_ticket.values())
+        day = rows[0]["day"]  # of them all; no ticket waits beyond the day's last start
+        officers = [row["officer_id"] for row in rows]
+        met = await connection.fetch(MET_TODAY, officers, day)
+        met_today = {frozenset((row["first"], row["second"])) for row in met}
+        queue = [
+            Waiting(row["id"], row["officer_id"], row["unit_id"], row["created_at"], row["accuracy"]) for row in rows
+        ]
+        if len(queue) == 1:
+            return []
+        pasts = await locked_past(connection, self._library, officers, day=day, now=now)
+        drawn_for: dict[tuple[Waiting, Waiting], Made] = {}
+        apart: set[frozenset[uuid.UUID]] = set()
+        for _ in range(_PAIRINGS):
+            pairs = pairings(queue, met_today, apart)
+            tried = len(apart)
+            for pair in pairs:
+                if pair not in drawn_for:
+                    of_both = [pasts[one.officer_id] for one in pair]
+                    try:
+                        drawn_for[pair] = await self._live(by_ticket[pair[0].ticket_id], rules, pair, of_both, now)
+                    except BankTooSmall as error:
+                        log.warning("no match could be drawn", detail=str(error))
+                        apart.add(frozenset(one.officer_id for one in pair))
+            if len(apart) == tried:
+                break
+        return [drawn_for[pair] for pair in pairs if pair in drawn_for]
 
     async def _live(
         self, row: Any, rules: PlayRules, pair: Iterable[Waiting], pasts: Sequence[Past], now: dt.datetime
@@ -280,9 +318,16 @@ class MatchDesk:
         )
 
 
-async def _claim(connection: Connection, now: dt.datetime) -> Sequence[Any]:
-    claimed: Sequence[Any] = await connection.fetch(CLAIM, now, local_day(now))
+async def _claim(
+    connection: Connection, now: dt.datetime, contests: Collection[uuid.UUID], officers: Collection[uuid.UUID] = ()
+) -> Sequence[Any]:
+    claimed: Sequence[Any] = await connection.fetch(CLAIM, now, local_day(now), contests, officers)
     return claimed
+
+
+def _places(askers: Collection[Asker]) -> tuple[list[uuid.UUID], list[uuid.UUID]]:
+    """Return the contests in which these ask, and who they are."""
+    return list({asker.row["contest_id"] for asker in askers}), [asker.officer_id for asker in askers]
 
 
 async def _lock(connection: Connection, claimed: Iterable[Any], askers: Collection[Asker] = ()) -> None:
@@ -316,6 +361,17 @@ def _ticket_row(asker: Asker) -> tuple[Any, ...]:
     row = asker.row
     expires_at = min(row["at"] + WAIT, _last_start(asker.rules, row["day"]))
     return (asker.ticket_id, row["contest_id"], asker.officer_id, row["day"], asker.wish.mode, row["at"], expires_at)
+
+
+async def _held(connection: Connection, refused: Sequence[Any]) -> dict[int, LianbingError]:
+    """Return, of those refused, who plays or waits already: a retry after a lost reply is told so, whatever came since."""
+    known = [row for row in refused if refusal_of(row, holds=True) is None]
+    if not known:
+        return {}
+    officers = [row["officer_id"] for row in known]
+    await connection.execute(SETTLE_OWN, officers, max(row["at"] for row in known))
+    busy = {row["officer_id"]: row for row in await connection.fetch(BUSY, officers)}
+    return {row["ord"]: _busy(busy[row["officer_id"]]) for row in known if row["officer_id"] in busy}
 
 
 def _busy(row: Any) -> LianbingError:

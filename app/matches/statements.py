@@ -223,13 +223,20 @@ ON CONFLICT (officer_id) WHERE state IN ('waiting', 'playing') DO NOTHING
 RETURNING id
 """
 
-# A claim: a ticket that another process is pairing right now is passed over.
-CLAIM = """
+
+def _accuracy(contest: str, officer: str, day: str) -> str:
+    # Of the quizzes of two months.
+    return f"""(SELECT sum(d.quiz_correct)::float8 / nullif(sum(d.quiz_answered), 0) FROM officer_day d
+        WHERE d.contest_id = {contest} AND d.officer_id = {officer} AND d.day > {day} - 60)"""  # noqa: S608
+
+
+ACCURACY = f"SELECT {_accuracy('$1', '$2', '$3::date')}"
+
+# A claim: a ticket that another process is pairing right now is passed over. Of these contests, whoever asks now first.
+CLAIM = f"""
 SELECT t.id, t.contest_id, t.officer_id, t.day, t.mode, t.created_at, a.unit_id, c.unit_id AS contest_unit_id,
        cu.path AS contest_unit_path, v.rules, (SELECT version FROM bank_version) AS bank_version,
-       (SELECT sum(d.quiz_correct)::float8 / nullif(sum(d.quiz_answered), 0)
-        FROM officer_day d
-        WHERE d.contest_id = t.contest_id AND d.officer_id = t.officer_id AND d.day > t.day - 60) AS accuracy
+       {_accuracy("t.contest_id", "t.officer_id", "t.day")} AS accuracy
 FROM ticket t
 JOIN contest c ON c.id = t.contest_id AND c.state = 'open'
 JOIN unit cu ON cu.id = c.unit_id
@@ -239,10 +246,14 @@ JOIN LATERAL (
     ORDER BY (v.from_day <= t.day) DESC, CASE WHEN v.from_day <= t.day THEN v.from_day END DESC, v.from_day LIMIT 1
 ) v ON true
 WHERE t.state = 'waiting' AND t.mode IN ('any', 'live') AND t.expires_at > $1 AND t.day = $2
-ORDER BY t.created_at, t.id
+      AND t.contest_id = ANY($3::uuid[])
+ORDER BY t.officer_id = ANY($4::uuid[]) DESC, t.created_at, t.id
 LIMIT 200
 FOR UPDATE OF t SKIP LOCKED
-"""
+"""  # noqa: S608 - as above
+
+# Contests in which somebody waits for a live opponent.
+WAITED_IN = "SELECT DISTINCT contest_id FROM ticket WHERE state = 'waiting' AND mode IN ('any', 'live')"
 
 # As `app.papers.asking.LOCK_OFFICERS`, also by 工号.
 LOCK_ALL = """
@@ -256,11 +267,9 @@ WHERE one.officer_id = ANY($1::uuid[]) AND one.day = $2
 """
 
 # Runs of colleagues in this contest with every question answered, the newest first.
-RECORDED = """
+RECORDED = f"""
 SELECT p.id, p.officer_id, p.revision_ids, a.unit_id,
-       (SELECT sum(d.quiz_correct)::float8 / nullif(sum(d.quiz_answered), 0)
-        FROM officer_day d
-        WHERE d.contest_id = p.contest_id AND d.officer_id = p.officer_id AND d.day > p.day - 60) AS accuracy
+       {_accuracy("p.contest_id", "p.officer_id", "p.day")} AS accuracy
 FROM paper p
 JOIN match_run r ON r.id = p.run_id
 LEFT JOIN assignment a ON a.officer_id = p.officer_id AND a.until_day IS NULL
@@ -268,7 +277,7 @@ WHERE p.contest_id = $1 AND p.kind = 'match' AND cardinality(p.revision_ids) = $
       AND bit_count(r.masks[p.seat]::bit(32)) = $2
 ORDER BY p.opened_at DESC, p.id
 LIMIT 300
-"""
+"""  # noqa: S608 - as above
 
 OFFER_RELAY = """
 UPDATE ticket t SET relay_offered = true

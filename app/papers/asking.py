@@ -83,21 +83,31 @@ LOCK_OFFICERS = "SELECT 1 FROM officer WHERE id = ANY($1::uuid[]) ORDER BY id FO
 """A quiz and a match handed out at once must each see the other's questions: whoever hands out papers holds this."""
 
 # Challenges and matches belong to a package above this one, hence plain SQL.
-HISTORY = """
-SELECT officer_id, day, kind, revision_ids FROM paper
-WHERE officer_id = ANY($1::uuid[]) AND day > $2::date - 366
-UNION ALL
-SELECT c.to_officer_id, $2, 'challenge', m.revision_ids
-FROM challenge c JOIN match m ON m.id = c.match_id
-WHERE c.to_officer_id = ANY($1::uuid[]) AND c.taken_at IS NULL AND c.expires_at > $3
+STANDING = """
+JOIN match_run r ON r.match_id = c.match_id AND r.forfeited_by IS NULL AND (r.ends_at > $2 OR r.masks[1] <> 0)
+WHERE c.taken_at IS NULL AND c.expires_at > $2
 """
+"""Of challenges `c`, those that wait at $2 for the officer named, or will once their challengers have played: one that
+ended without an answer, or was given up, is void."""
+
+HISTORY = f"""
+SELECT officer_id, day, kind, revision_ids FROM paper
+WHERE officer_id = ANY($1::uuid[]) AND day > $3::date - 366
+UNION ALL
+SELECT c.to_officer_id, $3, 'challenge', m.revision_ids
+FROM challenge c JOIN match m ON m.id = c.match_id {STANDING} AND c.to_officer_id = ANY($1::uuid[])
+"""  # noqa: S608 - a constant of this module
 
 
 class Past(NamedTuple):
-    """What an officer was shown: the day each question was last on a paper, and the questions not to draw today."""
+    """What an officer was shown: the day each question was last on a paper, and the questions not to draw today.
+
+    `promised`: those of `barred` that only a challenge bars.
+    """
 
     seen: dict[uuid.UUID, dt.date]
     barred: set[uuid.UUID]
+    promised: set[uuid.UUID]
 
 
 async def locked_past(
@@ -109,14 +119,19 @@ async def locked_past(
     """
     wanted = list(officers)
     await connection.execute(LOCK_OFFICERS, wanted)
-    rows = sorted(await connection.fetch(HISTORY, wanted, day, now), key=lambda row: row["day"])
+    rows = sorted(await connection.fetch(HISTORY, wanted, now, day), key=lambda row: row["day"])
     revisions = await library.revisions(revision for row in rows for revision in row["revision_ids"])
-    past = {officer: Past({}, set()) for officer in wanted}
+    past = {officer: Past({}, set(), set()) for officer in wanted}
     for row in rows:
         held = past[row["officer_id"]]
         questions = [revisions[revision].question_id for revision in row["revision_ids"]]
-        if row["kind"] == "challenge" or row["day"] == day:
+        if row["kind"] == "challenge":
+            held.promised.update(questions)
+            continue
+        if row["day"] == day:
             held.barred.update(questions)
-        if row["kind"] != "challenge":
-            held.seen.update(dict.fromkeys(questions, row["day"]))
+        held.seen.update(dict.fromkeys(questions, row["day"]))
+    for held in past.values():
+        held.promised.difference_update(held.barred)
+        held.barred.update(held.promised)
     return past

@@ -34,6 +34,15 @@ async def in_transaction(pool: asyncpg.Pool, work: Callable[[Connection], Awaita
     return await committed(pool, wrapped)
 
 
+async def fetched(pool: asyncpg.Pool, statement: str, *values: object) -> list[asyncpg.Record]:
+    """Return the rows of one reading statement; raises Busy where the database is away."""
+
+    async def work(connection: Connection) -> list[asyncpg.Record]:
+        return list(await connection.fetch(statement, *values))
+
+    return await committed(pool, work)
+
+
 async def committed(pool: asyncpg.Pool, work: Callable[[Connection], Awaitable[Outcome]]) -> Outcome:
     """Run `work`, which commits what it does, and return its outcome.
 
@@ -54,4 +63,4 @@ async def committed(pool: asyncpg.Pool, work: Callable[[Connection], Awaitable[O
             if not is_passing(error):
                 raise
             log.warning("hot path lost its transaction", attempt=attempt, error=repr(error))
-    raise Busy("系统正在恢复，答案尚未提交，请稍后自动重试。")
+    raise Busy("系统正在恢复，此次请求尚未完成，请稍后自动重试。")

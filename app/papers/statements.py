@@ -42,7 +42,7 @@ WITH seen AS MATERIALIZED (
          AS r(ord, token_hash, paper_id, position, choice, at)
     LEFT JOIN session s ON s.token_hash = r.token_hash AND s.expires_at > coalesce(r.at, statement_timestamp())
     LEFT JOIN officer o ON o.id = s.officer_id
-    LEFT JOIN paper p ON p.id = r.paper_id AND p.officer_id = s.officer_id
+    LEFT JOIN paper p ON p.id = r.paper_id AND p.officer_id = s.officer_id AND p.kind = 'quiz'
     LEFT JOIN contest c ON c.id = p.contest_id
     LEFT JOIN question_revision q ON q.id = p.revision_ids[r.position]
     LEFT JOIN answer a ON a.paper_id = p.id AND a.position = r.position

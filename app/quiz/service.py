@@ -141,13 +141,20 @@ class QuizDesk:
         pool = await self._library.pool(
             version=row["bank_version"], owners=list(row["contest_unit_path"]), day=row["day"]
         )
-        return draw(
-            pool,
-            seed=f"{row['contest_id']}:{row['officer_id']}:{row['day']}",
-            counts={"single": quiz.single, "multiple": quiz.multiple, "true_false": quiz.true_false},
-            seen=past.seen,
-            excluded=past.barred,
-        )
+
+        def drawn(excluded: set[uuid.UUID]) -> list[uuid.UUID]:
+            return draw(
+                pool,
+                seed=f"{row['contest_id']}:{row['officer_id']}:{row['day']}",
+                counts={"single": quiz.single, "multiple": quiz.multiple, "true_false": quiz.true_false},
+                seen=past.seen,
+                excluded=excluded,
+            )
+
+        try:
+            return drawn(past.barred)
+        except BankTooSmall:  # the day's quiz comes before colleagues' challenges: those that share a question wait
+            return drawn(past.barred - past.promised)
 
     async def _attempts(self, connection: Connection, rows: Sequence[Any]) -> dict[tuple[Any, ...], dict[str, Any]]:
         """Return the Attempts of these officers' papers of the day; a new snapshot shows those of other processes."""

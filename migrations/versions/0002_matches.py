@@ -62,7 +62,7 @@ def upgrade() -> None:
         "match_run",
         ["settled_at", "id"],
         unique=False,
-        postgresql_where=sa.text("settled_at IS NOT NULL AND examined_at IS NULL AND players = 2"),
+        postgresql_where=sa.text("settled_at IS NOT NULL AND examined_at IS NULL"),
     )
     op.create_table(
         "ticket",
@@ -231,7 +231,7 @@ def downgrade() -> None:
     op.drop_index(
         "ix_match_run_unexamined",
         table_name="match_run",
-        postgresql_where=sa.text("settled_at IS NOT NULL AND examined_at IS NULL AND players = 2"),
+        postgresql_where=sa.text("settled_at IS NOT NULL AND examined_at IS NULL"),
     )
     op.drop_index("ix_match_run_unsettled", table_name="match_run", postgresql_where=sa.text("settled_at IS NULL"))
     op.drop_index("ix_match_run_match_id", table_name="match_run")

@@ -77,7 +77,7 @@ async def test_answers_at_the_same_time_raise_a_flag_with_evidence(hall: Hall) -
     assert (flag["kind"], flag["state"], flag["title"]) == (AT_ONCE, "open", "异常提示，供人工核查")
     assert flag["contest"]["name"] == "网络知识竞赛"
     assert {(one["employee_no"], one["unit"]["name"]) for one in flag["officers"]} == {(ZHANG, "梅江"), (LI, "丰顺")}
-    assert flag["summary"].endswith("有1场在线对战，逐题作答时刻相差均不超过1秒。可能有正常原因，请人工核查。")
+    assert flag["summary"].endswith("有1场对战，逐题作答时刻相差均不超过1秒。可能有正常原因，请人工核查。")
     [shown] = flag["evidence"]["matches"]
     first = flag["officers"][0]["name"]
     assert shown["match_id"] == match_id
@@ -95,7 +95,7 @@ async def test_wins_in_turn_between_two_who_meet_again_and_again(hall: Hall) -> 
     assert found[ALTERNATING]["evidence"]["longest"] == 4
     assert "轮流获胜，最长连续4场。" in found[ALTERNATING]["summary"]
     assert found[REPEATED]["evidence"]["span"]["of"] == [4, 4]
-    assert "在11月23日至11月23日之间在线对战4场" in found[REPEATED]["summary"]
+    assert "在11月23日至11月23日之间对战4场" in found[REPEATED]["summary"]
     names = [
         [flag["officers"][match["winner"] - 1]["name"] for match in flag["evidence"]["matches"]]
         for flag in found.values()
@@ -115,6 +115,22 @@ async def test_a_match_that_is_given_up_is_lost_in_the_evidence_too(hall: Hall) 
         assert flag["officers"][match["winner"] - 1]["name"] == winner
         assert {match["winner"], match["forfeited_by"]} == {1, 2}
         assert match["seconds_apart"] == [None] * 5
+
+
+async def test_challenges_that_are_taken_up_are_meetings(hall: Hall) -> None:
+    for number in range(4):
+        for name, other in ((ZHANG, LI), (LI, ZHANG)):
+            ticket = await hall.ask(name, "challenge", opponent_employee_no=other)
+            await hall.play(ticket["match_id"], {name: [name == (ZHANG, LI)[number % 2]] * 5}, each=4)
+            await settle(hall)
+            if name == ZHANG:
+                assert (await watch(hall.town.services)).flags == 0  # nobody has met anybody yet
+        await watch(hall.town.services)
+        hall.clock.now += dt.timedelta(hours=12)
+    found = {flag["kind"]: flag for flag in await flags(hall)}
+    assert found.keys() == {REPEATED, ALTERNATING}
+    assert found[REPEATED]["evidence"]["span"]["of"] == [4, 4]
+    assert found[ALTERNATING]["evidence"]["longest"] == 4
 
 
 async def test_new_evidence_is_added_to_the_open_flag(hall: Hall) -> None:

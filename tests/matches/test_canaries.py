@@ -344,3 +344,14 @@ async def test_the_ranking_of_officers_tells_of_matches_that_are_over(hall: Hall
     assert not await spy.tells("梅江001", 1)
     hall.wait(600)
     assert await spy.tells("梅江001", 1)
+
+
+async def test_the_quizs_answers_are_no_way_into_a_match(hall: Hall) -> None:
+    match_id = await hall.pair()
+    async with hall.town.services.database.reads() as session:
+        papers = (await session.scalars(text("SELECT id FROM paper"))).all()
+    for paper_id in [*papers, match_id]:
+        path = f"/daily-quiz/attempts/{paper_id}/answers/1"
+        reply = await hall.call("梅江001", "PUT", path, json={"option_ids": ["a"]})
+        assert (reply.status_code, reply.json()["code"]) == (404, "not-found")
+        assert EXPLANATION_CANARY not in reply.text

@@ -192,6 +192,23 @@ async def test_two_taps_take_it_up_once(hall: Hall) -> None:
 # When it lapses.
 
 
+async def test_a_few_may_wait_for_one_colleague(hall: Hall) -> None:
+    names = await hall.town.officers_in("五华", 7)
+    for name in names[:5]:
+        match_id = await challenge(hall, name)
+        hall.wait(4)
+        await hall.answer(name, match_id, 1)
+    void = await challenge(hall, "梅江001", "丰顺002")
+    assert await refusal(hall, names[5], "丰顺001") == (409, "challenges-full", None)
+    await hall.call(names[0], "POST", f"/matches/{void}/forfeit")
+    assert await refusal(hall, names[0], "丰顺001") == (409, "match-running", None)
+    hall.wait(300)
+    assert await refusal(hall, names[0], "丰顺001") == (409, "challenge-pending", None)
+    assert await challenge(hall, names[6], "丰顺002") != void
+    hall.clock.at("09:10", TOMORROW)
+    assert await challenge(hall, names[5]) != match_id
+
+
 async def test_after_a_day_it_lapses(hall: Hall) -> None:
     match_id = await played(hall)
     hall.clock.at("08:59:59.999999", TOMORROW)
@@ -219,6 +236,7 @@ async def test_one_without_an_answer_or_given_up_is_never_offered(hall: Hall, en
         assert body["result"] == {"outcome": "loss", "my_points": 20, "opponent_points": 0}
     hall.wait(300)
     assert await waiting_for(hall, "丰顺001") == []
+    assert await challenge(hall) != match_id
     assert await challenge(hall, "丰顺001", "梅江001") != match_id
 
 
@@ -268,6 +286,28 @@ async def test_once_it_has_lapsed_its_questions_are_as_all_others(hall: Hall) ->
     await played(hall, [True] * 5)
     hall.clock.at("09:00", TOMORROW)
     assert (await hall.ask("丰顺001", "relay"))["status"] == "matched"
+
+
+async def test_one_given_up_keeps_no_question_from_anybody(hall: Hall) -> None:
+    match_id = await challenge(hall)
+    await hall.call("梅江001", "POST", f"/matches/{match_id}/forfeit")
+    kept = await question_ids(hall, match_id)
+    everything = "UPDATE question SET state = 'retired' WHERE NOT current_revision_id = ANY(:kept)"
+    await run(hall, everything, kept=[uuid.UUID(one) for one in kept])
+    await run(hall, "UPDATE bank_version SET version = version + 1")
+    assert await question_ids(hall, await challenge(hall, "梅江002")) == kept
+
+
+async def test_they_never_take_the_days_quiz_away(hall: Hall) -> None:
+    names = await hall.town.officers_in("五华", 4)
+    for name in names:
+        match_id = await challenge(hall, name)
+        hall.wait(4)
+        await hall.answer(name, match_id, 1)
+    short = "UPDATE question SET state = 'retired' WHERE code ~ '-multiple-' AND code !~ '-00[0-2]$'"
+    await run(hall, short)
+    await run(hall, "UPDATE bank_version SET version = version + 1")
+    assert (await hall.call("丰顺001", "POST", "/daily-quiz/today/attempt")).status_code == 201
 
 
 async def test_it_has_no_question_of_either_officers_quiz(hall: Hall) -> None:

@@ -48,3 +48,13 @@ async def test_a_match_by_a_wrong_id_is_not_found(hall: Hall, path: str) -> None
         json = {"option_ids": ["a"]} if method == "PUT" else None
         reply = await hall.call("梅江001", method, f"/matches/{match_id}{path}", json=json)
         assert (reply.status_code, reply.json()["code"]) == (404, "not-found")
+
+
+async def test_while_the_database_is_away_every_call_is_busy(hall: Hall) -> None:
+    ticket = await hall.ask("梅江001", "live")
+    await hall.town.services.database.answers.close()
+    paths = [("GET", f"/match-tickets/{ticket['id']}"), ("DELETE", f"/match-tickets/{ticket['id']}")]
+    for method, path in [*paths, ("GET", "/challenges"), ("GET", "/matches"), ("POST", "/match-tickets")]:
+        reply = await hall.call("梅江001", method, path)
+        assert (path, reply.status_code, reply.json()["code"]) == (path, 503, "busy")
+        assert reply.headers["Retry-After"]

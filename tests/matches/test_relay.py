@@ -82,6 +82,21 @@ async def test_whoever_plays_a_recorded_run_does_not_hold_up_those_who_wait(hall
     assert (tickets[1]["status"], (await relay)["status"]) == ("matched", "matched")
 
 
+async def test_similar_accuracy_is_preferred_by_name_too(hall: Hall) -> None:
+    strong, weak = await hall.town.officers_in("五华", 2)
+    await recorded(hall, strong, weak)
+    day = TODAY - dt.timedelta(days=1)
+    for name, right in ((strong, 9), (weak, 1), ("梅江002", 1), ("梅江001", 9)):
+        values = {"contest": hall.town.contest_id, "officer": hall.town.officers[name], "day": day, "right": right}
+        columns = "contest_id, officer_id, day, quiz_questions, quiz_answered, quiz_correct"
+        await run(
+            hall, f"INSERT INTO officer_day ({columns}) VALUES (:contest, :officer, :day, 10, 10, :right)", **values
+        )
+    for name, met in (("梅江001", strong), ("梅江002", weak)):
+        ticket = await hall.ask(name, "relay")
+        assert (await hall.match(name, ticket["match_id"]))["seats"][1]["name"] == met
+
+
 async def test_somebody_who_waits_is_preferred_to_a_recording(hall: Hall) -> None:
     await recorded(hall)
     waiting = await hall.ask("梅江002", "live")

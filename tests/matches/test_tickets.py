@@ -99,6 +99,16 @@ async def test_asking_while_playing_names_the_match(hall: Hall) -> None:
     assert reply.json()["match_id"] == match_id
 
 
+async def test_a_retry_after_a_lost_reply_names_the_match_whatever_came_since(hall: Hall) -> None:
+    hall.at("23:54:58")
+    match_id = await hall.pair()
+    hall.at("23:55:01")
+    for name, code in (("梅江001", "match-running"), ("丰顺002", "day-closing")):
+        assert await refusal(hall, name) == (409, code)
+    reply = await hall.call("丰顺001", "POST", "/match-tickets", json={})
+    assert reply.json()["match_id"] == match_id
+
+
 async def test_a_double_tap_on_two_processes_makes_one_ticket(hall: Hall, settings: Settings) -> None:
     other = create_app(settings, clock=Clock(lambda: hall.clock.now))
     async with other.router.lifespan_context(other):
@@ -163,6 +173,26 @@ async def test_the_sweep_ends_waits_and_frees_players(hall: Hall) -> None:
         assert await session.scalar(text("SELECT settled_at FROM match_run")) == hall.clock.now
     assert states == ["expired", "finished", "finished"]
     assert await status(hall, "梅江002", ticket) == "expired"
+
+
+async def test_settling_does_not_wait_for_officers(hall: Hall, database_url: str) -> None:
+    await hall.pair()
+    await run(hall, "UPDATE match_run SET ends_at = started_at")
+    async with kept_apart(database_url) as beside:
+        await wait_alone(hall, beside, "梅江002", "丰顺002")
+    hall.wait(10)
+    beside = await asyncpg.connect(database_url)
+    async with beside.transaction():
+        await beside.execute("SELECT 1 FROM officer WHERE employee_no = '梅江002' FOR UPDATE")
+        sweeping = asyncio.create_task(sweep(hall))
+        for _ in range(500):
+            if await beside.fetchval("SELECT settled_at IS NOT NULL FROM match_run"):
+                break
+            await asyncio.sleep(0.01)
+        assert await beside.fetchval("SELECT settled_at IS NOT NULL FROM match_run")
+        assert not sweeping.done()
+    await beside.close()
+    assert await sweeping == 1
 
 
 async def test_a_sweep_by_the_databases_clock_finds_nothing_due(hall: Hall) -> None:
@@ -367,6 +397,17 @@ async def test_a_bank_too_small_for_a_match_leaves_both_waiting(town: Town, cloc
     for name in ("梅江001", "丰顺001"):
         assert (await hall.ask(name, "live"))["status"] == "waiting"
     assert await refusal(hall, "梅江002", "challenge", opponent_employee_no="丰顺002") == (409, "bank-too-small")
+
+
+async def test_two_for_whom_nothing_can_be_drawn_stand_in_nobodys_way(hall: Hall, database_url: str) -> None:
+    async with kept_apart(database_url) as beside:
+        tickets = await wait_alone(hall, beside, "梅江001", "丰顺001", "丰顺002")
+    await hall.call("梅江001", "POST", "/daily-quiz/today/attempt")
+    everything = "(SELECT array_agg(current_revision_id) FROM question)"
+    await run(hall, f"UPDATE paper SET revision_ids = {everything}")
+    assert await sweep(hall) == 1
+    assert await opponent(hall, "丰顺001", tickets["丰顺001"]) == "丰顺002"
+    assert await status(hall, "梅江001", tickets["梅江001"]) == "waiting"
 
 
 async def test_only_questions_that_are_read_in_seconds(hall: Hall) -> None:
