@@ -111,7 +111,7 @@ class Groups:
                 select(Delivery)
                 .join(Notice, Notice.id == Delivery.notice_id)
                 .where(Notice.audience_id == self.town.units[unit], Notice.audience_kind.in_(GROUPS))
-                .order_by(Notice.slot_at, Delivery.channel_id, Delivery.part)
+                .order_by(Notice.slot_at, Delivery.channel_id, Delivery.lot, Delivery.part)
             )
             return list(found.all())
 

@@ -27,7 +27,7 @@ class MailServer:
 
     async def __aenter__(self) -> Self:
         tls = None if self._starttls else self._tls
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls, limit=4 << 20)
         self.port = int(self._server.sockets[0].getsockname()[1])
         return self
 

@@ -193,7 +193,11 @@ def _handler(robot: Robot) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
 
         def do_GET(self) -> None:
-            self._answer(200, json.dumps(robot.looked_up(self.path)).encode())
+            fault = robot.fault("GET")
+            if fault:
+                getattr(self, f"_{fault}")()
+            else:
+                self._answer(200, json.dumps(robot.looked_up(self.path)).encode())
 
         def log_message(self, *_: object) -> None:
             pass

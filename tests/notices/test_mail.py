@@ -59,6 +59,18 @@ async def test_one_refused_recipient_is_visible_and_the_others_get_theirs(groups
     assert str(first.last_error).startswith("收件地址被拒收：a@example.org（550）")
 
 
+async def test_the_picture_comes_as_an_attachment_of_its_own_mail(groups: Groups, mail: MailServer) -> None:
+    for unit in ("市局", "梅江", "丰顺"):
+        await groups.set_channel(unit, enabled=False)
+    await add(groups, "市局", "email", settings={**MAIL, "port": mail.port, "picture": True})
+    await groups.tick("12:00:10")
+    (_, _, text), (_, _, picture) = mail.mails
+    assert list(text.iter_attachments()) == []
+    (attached,) = picture.iter_attachments()
+    assert attached.get_content_type() == "image/png"
+    assert attached.get_content().startswith(b"\x89PNG")
+
+
 async def test_a_test_to_several_tells_who_was_refused(groups: Groups, mail: MailServer) -> None:
     mail.refused = {"a@example.org": 550}
     await noon(groups, mail, recipients=["a@example.org", "b@example.org"])

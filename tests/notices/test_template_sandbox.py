@@ -156,6 +156,13 @@ def test_a_failure_tells_its_line() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("source", "said"), [("{{ 数", "写法有误"), ("{{" + "(" * 900 + "1" + ")" * 900 + "}}", "过深")]
+)
+def test_what_was_saved_and_can_no_longer_be_read_fails_in_words(source: str, said: str) -> None:
+    assert said in failure(source).detail
+
+
 def test_a_title_is_one_line_and_short() -> None:
     text = Written("甲\n{{ 名 }}", "乙").write({"名": "x"})
     assert text.title == "甲 x"

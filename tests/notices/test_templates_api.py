@@ -134,7 +134,8 @@ async def test_a_template_is_tried_on_three_days(town: Town) -> None:
     ]
 
 
-async def test_a_template_that_fails_after_all_gives_way_to_the_built_in_text(groups: Groups) -> None:
+@pytest.mark.parametrize("source", ["一\n{{ 昨日同时段完成 }}", "一\n{{ 应参赛|旧写法 }}"])
+async def test_a_template_that_fails_after_all_gives_way_to_the_built_in_text(groups: Groups, source: str) -> None:
     async with groups.town.services.database.sessions.begin() as session:
         session.add(
             NoticeTemplate(
@@ -143,7 +144,7 @@ async def test_a_template_that_fails_after_all_gives_way_to_the_built_in_text(gr
                 audience_kind="bureau",
                 version=1,
                 title="题",
-                body="一\n{{ 昨日同时段完成 }}",
+                body=source,
                 created_by=groups.town.officers["管理员"],
                 created_at=instant("08:00"),
             )

@@ -151,12 +151,11 @@ class WecomApp(Adapter):
         except httpx.HTTPError:
             return Outcome(State.RETRY, "取不到企业微信的访问凭证（连接中断或超时），消息未发出，稍后自动重试。")
         found = answered(answer.body, "errcode")
-        if found is None:
+        if found and found[0] != 0:
+            return CODES.judge(found[0], said(found[1], "errmsg"))
+        token, lasts = (found[1].get("access_token"), found[1].get("expires_in")) if found else (None, None)
+        if not isinstance(token, str) or not isinstance(lasts, int):
             return Outcome(State.RETRY, f"取不到企业微信的访问凭证（HTTP {answer.status}），消息未发出，稍后自动重试。")
-        code, body = found
-        token, lasts = body.get("access_token"), body.get("expires_in")
-        if code != 0 or not isinstance(token, str) or not isinstance(lasts, int):
-            return CODES.judge(code, said(body, "errmsg"))
         if len(self._tokens) >= _MOST_TOKENS:
             self._tokens.clear()
         self._tokens[key] = (token, time.monotonic() + lasts - _EARLY)

@@ -135,9 +135,11 @@ class Written:
     """A checked template: writes any number of notices."""
 
     def __init__(self, title: str, body: str) -> None:
-        """Take over sources that `problems_of` found nothing wrong with."""
-        self._title = _SANDBOX.from_string(title)
-        self._body = _SANDBOX.from_string(body)
+        """Take over sources that `problems_of` found nothing wrong with; raises WritingFailed for others.
+
+        What an older version of the program took may be one of those.
+        """
+        self._title, self._body = _compiled("title", title), _compiled("body", body)
 
     def write(self, values: Mapping[str, Any]) -> Text:
         """Return the notice for these values; lines without text fall away. Raises WritingFailed."""
@@ -152,6 +154,15 @@ class Written:
         if len(text.title) > LONGEST_TITLE:
             raise WritingFailed(TemplateProblem("title", 1, f"写出来的标题超过{LONGEST_TITLE}字，请缩短。"))
         return text
+
+
+def _compiled(part: str, source: str) -> Any:
+    try:
+        return _SANDBOX.from_string(source)
+    except TemplateSyntaxError as error:
+        raise WritingFailed(TemplateProblem(part, error.lineno, _syntax_told(error))) from error
+    except (TemplateError, RecursionError, MemoryError, SyntaxError, OverflowError) as error:
+        raise WritingFailed(TemplateProblem(part, 1, _TOO_DEEP)) from error
 
 
 def _written(part: str, template: Any, values: Mapping[str, Any]) -> str:
