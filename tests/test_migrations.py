@@ -126,3 +126,17 @@ async def test_going_back_leaves_the_quizzes(settings: Settings, clock: SetClock
             kinds = (await session.execute(text("SELECT kind, count(*) FROM paper GROUP BY kind"))).all()
             assert [tuple(row) for row in kinds] == [("quiz", 1)]
             assert await session.scalar(text("SELECT count(*) FROM answer")) == 10
+
+
+async def test_matches_that_were_played_before_still_add_up(settings: Settings, clock: SetClock) -> None:
+    async with hall(settings, clock) as place:
+        await add_questions(place.town.services)
+        await place.town.contest("市局", rules={"matches": {"counted_per_day": 2, "required_per_day": 1}})
+        await place.play(await place.pair(), {"梅江001": [True, False, None, True, True], "丰顺001": [True] * 5})
+        await place.pair("梅江002", "丰顺002")
+    await to_revision(settings, "0002")
+    await to_revision(settings, "head")
+    async with hall(settings, clock, place.town) as place, place.town.services.database.sessions() as session:
+        told = (await session.execute(text("SELECT answered_at IS NULL FROM match_run ORDER BY started_at"))).all()
+        assert [row[0] for row in told] == [False, True]
+        assert (await verify(session)).sound

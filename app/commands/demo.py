@@ -38,9 +38,11 @@ def run(settings: Settings, *, folder: Path, port: int, fresh: bool, factory: st
         with placed(settings.model_copy(update={"database_url": None, "data_dir": folder})) as where:
             (folder / _MARK).touch()
             migrate(where)
-            (folder / _SOWING).touch()
-            uvloop.run(_seed(where, bank))
-            (folder / _SOWING).unlink()
+            uvloop.run(seal_channels(where))
+            if uvloop.run(_empty(where)):
+                (folder / _SOWING).touch()  # never beside anything that there is to lose
+                uvloop.run(_sow(where, bank))
+                (folder / _SOWING).unlink()
             yield worker_environment(where)
 
     run_server(
@@ -63,20 +65,20 @@ def _forget(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
-async def _seed(settings: Settings, bank: Path) -> None:
-    await seal_channels(settings)
-    async with opened(settings) as services:
-        async with services.database.reads() as session:
-            officers = await session.scalar(select(func.count()).select_from(Officer))
-        if officers:
-            return
-        click.echo("正在准备演示数据：8个分局、354名参赛人员、10天的答题和对战记录……")
-        gc.freeze()
-        gc.disable()  # millions of small objects, none in a cycle that matters: collecting took a fifth of the time
-        try:
+async def _empty(settings: Settings) -> bool:
+    async with opened(settings) as services, services.database.reads() as session:
+        return not await session.scalar(select(func.count()).select_from(Officer))
+
+
+async def _sow(settings: Settings, bank: Path) -> None:
+    click.echo("正在准备演示数据：8个分局、354名参赛人员、10天的答题和对战记录……")
+    gc.freeze()
+    gc.disable()  # millions of small objects, none in a cycle that matters: collecting took a fifth of the time
+    try:
+        async with opened(settings) as services:
             await Seed(services, bank).sow()
-        finally:
-            gc.enable()
+    finally:
+        gc.enable()
 
 
 def _announce(host: str, port: int) -> None:

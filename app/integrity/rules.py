@@ -60,8 +60,9 @@ class OwnFlag(Forbidden):
 
 @dataclass(frozen=True)
 class Met:
-    """A match, over for both, that two played against each other; whatever there is two of stands as the pair is ordered, not as the seats are.
+    """A match, over for both, that two played against each other.
 
+    Whatever there is two of stands as the pair is ordered, not as the seats are.
     `forfeited_by` and `winner` are 1 or 2, the place in the pair; `answered_at` holds the instant of each position's
     answer, None where there was none.
     """
@@ -110,7 +111,7 @@ class History:
 
 
 class Span(NamedTuple):
-    """Days in which two met often: from the first to the last meeting, how often, of how many matches of each against somebody."""
+    """Days in which two met often: from the first to the last meeting, how often, of how many matches of each."""
 
     from_at: dt.datetime
     to_at: dt.datetime
@@ -129,7 +130,7 @@ class Finding:
 
 
 def repeated_pair(history: History) -> Finding | None:
-    """Return the matches of every SPAN with OFTEN meetings that are more than half of the matches of either against anybody."""
+    """Return the matches of every SPAN with OFTEN meetings that are more than half of the matches of either."""
     starts = [match.started_at for match in history.met]
     noticed: list[Met] = []
     spans: list[Span] = []

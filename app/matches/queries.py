@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.core.batching import Batcher
 from app.matches.rules import Clock
+from app.papers.asking import STANDING
 from app.papers.hot_path import committed
 from app.papers.service import Recorded, as_recorded
 
@@ -55,10 +56,9 @@ LEFT JOIN unit tu ON tu.id = tg.unit_id
 # A challenge is offered once its challenger's run is over with an answer, and not given up.
 WAITING = (
     CHALLENGED
+    + STANDING
     + """
-JOIN match_run r ON r.match_id = c.match_id
-WHERE c.to_officer_id = $1 AND c.taken_at IS NULL AND c.expires_at > $2 AND r.ends_at <= $2
-      AND r.masks[1] <> 0 AND r.forfeited_by IS NULL
+      AND c.to_officer_id = $1 AND r.ends_at <= $2
 ORDER BY c.created_at, c.match_id
 """
 )

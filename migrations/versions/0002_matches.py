@@ -41,7 +41,6 @@ def upgrade() -> None:
         sa.Column("cursor", sa.SmallInteger(), server_default=sa.text("1"), nullable=False),
         sa.Column("cursor_opens_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("masks", postgresql.ARRAY(sa.Integer()), server_default=sa.text("'{0,0}'"), nullable=False),
         sa.Column("rights", postgresql.ARRAY(sa.Integer()), server_default=sa.text("'{0,0}'"), nullable=False),
         sa.Column("counted", postgresql.ARRAY(sa.Boolean()), server_default=sa.text("'{f,f}'"), nullable=False),
@@ -62,7 +61,7 @@ def upgrade() -> None:
         "match_run",
         ["settled_at", "id"],
         unique=False,
-        postgresql_where=sa.text("settled_at IS NOT NULL AND examined_at IS NULL"),
+        postgresql_where=sa.text("settled_at IS NOT NULL AND examined_at IS NULL AND players = 2"),
     )
     op.create_table(
         "ticket",
@@ -190,13 +189,6 @@ def upgrade() -> None:
     op.create_index(
         "uq_paper_seat", "paper", ["run_id", "seat"], unique=True, postgresql_where=sa.text("run_id IS NOT NULL")
     )
-    op.create_index(
-        "ix_paper_played",
-        "paper",
-        ["contest_id", sa.text("opened_at DESC"), "id"],
-        unique=False,
-        postgresql_where=sa.text("kind = 'match'"),
-    )
     op.create_foreign_key(op.f("fk_paper_match_id"), "paper", "match", ["match_id"], ["id"])
     op.create_foreign_key(op.f("fk_paper_run_id"), "paper", "match_run", ["run_id"], ["id"])
 
@@ -211,7 +203,6 @@ def downgrade() -> None:
     op.create_check_constraint(op.f("ck_paper_kind"), "paper", "kind IN ('quiz')")
     op.drop_constraint(op.f("fk_paper_run_id"), "paper", type_="foreignkey")
     op.drop_constraint(op.f("fk_paper_match_id"), "paper", type_="foreignkey")
-    op.drop_index("ix_paper_played", table_name="paper", postgresql_where=sa.text("kind = 'match'"))
     op.drop_index("uq_paper_seat", table_name="paper", postgresql_where=sa.text("run_id IS NOT NULL"))
     op.drop_index("uq_paper_match", table_name="paper", postgresql_where=sa.text("match_id IS NOT NULL"))
     op.drop_column("paper", "seat")
@@ -231,7 +222,7 @@ def downgrade() -> None:
     op.drop_index(
         "ix_match_run_unexamined",
         table_name="match_run",
-        postgresql_where=sa.text("settled_at IS NOT NULL AND examined_at IS NULL"),
+        postgresql_where=sa.text("settled_at IS NOT NULL AND examined_at IS NULL AND players = 2"),
     )
     op.drop_index("ix_match_run_unsettled", table_name="match_run", postgresql_where=sa.text("settled_at IS NULL"))
     op.drop_index("ix_match_run_match_id", table_name="match_run")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -13,26 +12,18 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
-from app.core.clock import local_day
 from app.core.settings import Settings
-from app.main import create_app
 from app.papers.models import Answer, Paper
-from tests.people import Town, small_bureau
-from tests.questions import add_questions, right, wrong
+from tests.people import Town
+from tests.questions import right, wrong
+from tests.scenarios.matchday import on_the_real_clock
 from tests.scenarios.serving import two_servers
 
 
 @pytest.fixture
 async def town(settings: Settings) -> AsyncIterator[Town]:
     """The small bureau in a contest of today, on the real clock, open all day."""
-    app = create_app(settings)
-    async with app.router.lifespan_context(app):
-        made = await small_bureau(app)
-        await add_questions(made.services)
-        async with made.services.database.reads() as session:
-            today = local_day(await made.services.clock.now(session))
-        # Two days, so that midnight in the middle of the test does no harm.
-        await made.contest("市局", starts_on=today - dt.timedelta(days=1), rules={"day_opens_at": "00:00"})
+    async with on_the_real_clock(settings, {}) as made:
         yield made
 
 
