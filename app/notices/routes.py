@@ -105,7 +105,9 @@ async def list_notices(
     caller: Reader,
     wired: Wired,
     day: Annotated[dt.date | None, Query(description="发送当日；不填为全部，最新的在前")] = None,
-    kind: Annotated[AudienceKind | None, Query(description="受众类别；不填为各群的通报，及发给本单位联络员、负责人的")] = None,
+    kind: Annotated[
+        AudienceKind | None, Query(description="受众类别；不填为各群的通报，及发给本单位联络员、负责人的")
+    ] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Response:
@@ -171,9 +173,7 @@ async def preview_notice(body: PreviewRequest, caller: Reader, wired: Wired) -> 
         running = await contest_of_unit(session, unit.path, slot.day)
         if running is None:
             raise NoContest(f"{slot.day}没有覆盖该单位的竞赛，该时段没有通报。")
-        if notice := await queries.notice_at(
-            session, running.contest.id, unit.id, body.audience.kind, slot.at
-        ):
+        if notice := await queries.notice_at(session, running.contest.id, unit.id, body.audience.kind, slot.at):
             sent = await queries.deliveries_of(session, [notice.id])
             return _json(frozen_view(notice, unit, sent[notice.id]))
         drafted = await preview(
@@ -187,7 +187,9 @@ async def _audience(session: AsyncSession, caller: Caller, wanted: AudienceRef) 
         require(caller, *WATCHES)  # single officers are named
     unit = await unit_below(session, caller, wanted.id)
     if wanted.kind not in _AUDIENCES.get(UnitKind(unit.kind), ()):
-        problem = "受众类别与单位不符：省厅用 province，市局用 bureau，分局用 branch、liaison 或 leader，其他单位没有通报。"
+        problem = (
+            "受众类别与单位不符：省厅用 province，市局用 bureau，分局用 branch、liaison 或 leader，其他单位没有通报。"
+        )
         raise Invalid(problem, errors=[FieldProblem("/audience/kind", problem)])
     return unit
 

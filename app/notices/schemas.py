@@ -222,7 +222,9 @@ def _frozen(notice: Notice, audience: Unit, deliveries: Sequence[Sent]) -> dict[
         "slot_at": notice.slot_at,
         "day": notice.day,
         "audience": audience_view(notice.audience_kind, audience),
-        "state": notice_state(notice.state, [sent.delivery.state for sent in deliveries if sent.delivery.kind != "alert"]),
+        "state": notice_state(
+            notice.state, [sent.delivery.state for sent in deliveries if sent.delivery.kind != "alert"]
+        ),
         "reason": notice.reason,
         "late": notice.late,
         "title": notice.title,

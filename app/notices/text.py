@@ -127,7 +127,9 @@ def _scores(stats: BureauStats, *, with_rates: bool) -> str:
     else:
         groups = {s.group: [t for t in ranked if t.group == s.group] for s in ranked}
         listed = "".join(
-            (f"{group or stats.words.others}：" if len(groups) > 1 else "") + _ranking(members, with_rates=with_rates) + "。"
+            (f"{group or stats.words.others}：" if len(groups) > 1 else "")
+            + _ranking(members, with_rates=with_rates)
+            + "。"
             for group, members in groups.items()
         )
     unranked = [s for s in stats.standings if s.rank is None]
@@ -226,7 +228,9 @@ def _bureau_evening(stats: BureauStats) -> Paragraphs:
         return _all_done(stats, "18:00")
     words = stats.words
     left = sorted((s for s in stats.ranked if s.figures.unfinished), key=lambda s: s.figures.unfinished)
-    listed = [f"{stats.words.each}未完成人数：{'、'.join(f'{s.short}{s.figures.unfinished}' for s in left)}"] if left else []
+    listed = (
+        [f"{stats.words.each}未完成人数：{'、'.join(f'{s.short}{s.figures.unfinished}' for s in left)}"] if left else []
+    )
     if stats.headquarters.unfinished and stats.standings:
         listed.append(
             f"{words.headquarters}{stats.headquarters.unfinished}"

@@ -30,7 +30,7 @@ class Shown(NamedTuple):
     rejected: str | None
 
 
-def _shown(caller: Caller) -> Select[tuple[Draft, Unit, str | None, str | None, str | None]]:
+def _shown(caller: Caller) -> Select[Draft, Unit, str, str, str]:
     branch, first, second, rejected = aliased(Unit), aliased(Officer), aliased(Officer), aliased(Officer)
     return (
         select(Draft, branch, first.name, second.name, rejected.name)
