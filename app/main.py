@@ -29,6 +29,7 @@ from app.notices import routes as notices
 from app.notices.channels import routes as channels
 from app.notices.documents import routes as documents
 from app.notices.drafts import routes as drafts
+from app.notices.places import routes as places
 from app.notices.slots import routes as slots
 from app.notices.templates import routes as templates
 from app.papers.answering import AnswerEndpoint
@@ -101,6 +102,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
         channels,
         documents,
         drafts,
+        places,
         slots,
         templates,
         integrity,

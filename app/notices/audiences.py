@@ -45,6 +45,9 @@ NUDGES = ("12:30", "20:00")
 MOST_NAMES = 40
 """Names in one private notice; the rest are a number."""
 
+MOST_NAMES_IN_GROUPS = 10
+"""Names in a branch's group, where the contest's rules allow any; the rest are a number and the link."""
+
 
 class Missing(NamedTuple):
     """What an officer lacks for the day: not begun at all, the quiz, so many matches."""

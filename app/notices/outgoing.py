@@ -12,6 +12,7 @@ from app.notices import channels
 from app.notices.audiences import GROUPS, Audience
 from app.notices.models import Channel, Delivery, Notice
 from app.notices.picture import has_ranking
+from app.notices.reasons import BY_HAND
 from app.notices.recipients import ways_below
 from app.notices.rules import ATTEMPTS, Slot, State
 from app.notices.scene import Made
@@ -150,6 +151,7 @@ def _deliveries(
             recipients=recipients,
             state=State.PENDING if kind in channels.ROBOTS else State.TO_FORWARD,
             payload=payload,
+            last_error=None if kind in channels.ROBOTS else BY_HAND,
             attempts_allowed=ATTEMPTS,
             next_at=now,
             deadline=slot.deadline,

@@ -9,8 +9,9 @@ from app.contests.queries import calendar_of, rules_on
 from app.core.clock import local_day
 from app.notices import private
 from app.notices.audiences import FORECASTS, Audience, due_private
+from app.notices.figures import figures_at, standings_in
 from app.notices.outgoing import insert_notices
-from app.notices.planner import claimed, figures_at, occasion_of, opened_since, scenes_of, standings_in
+from app.notices.planner import claimed, occasion_of, opened_since, scenes_of
 from app.notices.rules import Reason
 from app.participation.queries import roll_up
 from app.participation.service import answers_open
@@ -56,4 +57,6 @@ async def _drafts(session: AsyncSession, scene: Scene, slot: Slot, *, now: dt.da
     if kind is Audience.NUDGE:
         return await private.nudge_drafts(session, scene, occasion, channels)
     figures = roll_up(scene.units, await figures_at(session, scene, slot.day, slot.at))
-    return await private.forecast_drafts(session, scene, occasion, standings_in(scene, figures, occasion.weights))
+    return await private.forecast_drafts(
+        session, scene, occasion, standings_in(scene.ranked, figures, occasion.weights)
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
@@ -12,15 +13,20 @@ from app.contests.queries import calendar_of, rules_versions
 from app.contests.rules import closes_at, opens_at
 from app.core.clock import local_day
 from app.core.errors import NotFound
+from app.notices.audiences import MOST_NAMES_IN_GROUPS, merged_left
+from app.notices.figures import figures_at, standings_in
 from app.notices.models import Notice
 from app.notices.outgoing import insert_notices
-from app.notices.private import private_drafts
+from app.notices.places.queries import provincial_place
+from app.notices.private import left_at, private_drafts
 from app.notices.rules import (
     FINAL,
     Reason,
     Slot,
+    compared_with,
     cutoff,
     due_slots,
+    final_of,
     reason_to_skip_all,
     reason_to_skip_branch,
     slot_on,
@@ -31,14 +37,11 @@ from app.notices.stats import (
     BranchStats,
     BureauStats,
     Occasion,
-    RankedUnit,
-    Standing,
     as_json,
-    standings_of,
 )
 from app.notices.templates.service import wording_for
 from app.notices.words import CITY, PROVINCE
-from app.participation.queries import figures_as_of, figures_frozen, frozen_days, roll_up
+from app.participation.queries import roll_up
 from app.participation.rules import Figures, total, weights_of
 from app.participation.service import answers_open
 from app.roster.models import Unit, UnitKind
@@ -50,10 +53,10 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from app.notices.unfinished import UnitLeft
-    from app.participation.rules import Weights
 
 _DAY = dt.timedelta(days=1)
 _NIGHT = "22:00"
+_NAMES_AT = ("18:00", _NIGHT)
 _COMPARED_WITH_YESTERDAY = ("12:00", "18:00")
 
 
@@ -133,8 +136,21 @@ async def scenes_of(session: AsyncSession, contest: Contest, link: str = "") -> 
     held: dict[tuple[dt.date, dt.datetime], Direct] = {}
     left: dict[tuple[dt.date, dt.datetime], dict[uuid.UUID, UnitLeft]] = {}
     below = {top.id: [unit for unit in whole if top.id in unit.path] for top in tops}
+    places: dict[dt.date, dict[uuid.UUID, int | None]] = {}
     return [
-        Scene(contest, versions, top, below[top.id], held, left, calendar, await wording_for(session, top.path), link)
+        Scene(
+            contest,
+            versions,
+            top,
+            below[top.id],
+            held,
+            left,
+            calendar,
+            await wording_for(session, top.path),
+            link,
+            whole,
+            places,
+        )
         for top in tops
     ]
 
@@ -172,7 +188,7 @@ async def compose(
     if nothing:
         return [Draft(unit, nothing, None, None) for unit in scene.groups]
     occasion = occasion_of(scene, slot, now=now, until=until)
-    standings = standings_in(scene, figures, occasion.weights)
+    standings = standings_in(scene.ranked, figures, occasion.weights)
     ranked = {unit.id for unit in scene.ranked}
     below = {unit.id for unit in scene.units if ranked & set(unit.path)}
     earlier, ranks = await _earlier_ranks(session, scene, slot)
@@ -185,12 +201,14 @@ async def compose(
         earlier=earlier,
         earlier_ranks=ranks,
         words=PROVINCE if scene.is_province else CITY,
+        provincial=await provincial_place(session, scene, slot),
     )
     text, source = scene.wording.say(bureau)
     drafts = [Draft(scene.bureau, None, text, as_json(bureau), source=source)]
     if scene.is_province:
         return drafts
     thanked = await _thanked(session, scene, slot)
+    named = await _named(session, scene, slot, until)
     for branch, own in zip(scene.branches, standings, strict=True):
         reason = reason_to_skip_branch(
             slot, expected=own.figures.expected, thanked=own.complete and branch.id in thanked
@@ -199,7 +217,7 @@ async def compose(
             drafts.append(Draft(branch, reason, None, None))
             continue
         others = tuple(s for s in standings if s.group == own.group and s is not own)
-        stats = BranchStats(occasion, own, others, ranks.get(branch.id), earlier)
+        stats = BranchStats(occasion, own, others, ranks.get(branch.id), earlier, named.get(branch.id, ()), scene.link)
         text, source = scene.wording.say(stats)
         drafts.append(Draft(branch, None, text, as_json(stats), about=stats, source=source))
     return drafts
@@ -229,33 +247,6 @@ def occasion_of(scene: Scene, slot: Slot, *, now: dt.datetime, until: dt.datetim
     )
 
 
-async def figures_at(session: AsyncSession, scene: Scene, day: dt.date, until: dt.datetime) -> Direct:
-    """Return the contest's figures of a day as of an instant, read once for all its bureaus."""
-    if (day, until) not in scene.held:
-        scene.held[day, until] = await _read_figures(session, scene, day, until)
-    return scene.held[day, until]
-
-
-async def _read_figures(session: AsyncSession, scene: Scene, day: dt.date, until: dt.datetime) -> Direct:
-    # A finished day's published figures are the frozen ones, once they are there.
-    rules = scene.rules(day)
-    if until >= closes_at(rules, day) and day in await frozen_days(session, scene.contest.id):
-        return await figures_frozen(session, scene.contest.id, day)
-    return await figures_as_of(session, scene.contest, rules, day, until)
-
-
-def standings_in(scene: Scene, figures: Direct, weights: Weights) -> tuple[Standing, ...]:
-    """Return the standings of the ranked units, in roster order."""
-    return standings_of(
-        [
-            RankedUnit(unit.id, unit.name, None if unit.ranking_group == unit.kind else unit.ranking_group)
-            for unit in scene.ranked
-        ],
-        figures,
-        weights,
-    )
-
-
 async def _done_yesterday(session: AsyncSession, scene: Scene, slot: Slot) -> int | None:
     day = scene.calendar.previous(slot.day)
     if slot.name not in _COMPARED_WITH_YESTERDAY or day is None:
@@ -273,8 +264,7 @@ async def _earlier_ranks(
     """
     previous = scene.calendar.previous(slot.day)
     if slot.final and previous is not None:
-        name = "前一日" if previous == slot.day - _DAY else "前一竞赛日"
-        earlier = slot_on(previous + _DAY, FINAL)
+        name, earlier = compared_with(slot.day, previous), final_of(previous)
     else:
         before = [name for name in scene.rules(slot.day).notices.active_slots if FINAL < name < slot.name]
         if slot.name != _NIGHT or not before:
@@ -282,10 +272,27 @@ async def _earlier_ranks(
         name, earlier = before[-1], slot_on(slot.day, before[-1])
     rules = scene.rules(earlier.day)
     figures = roll_up(scene.units, await figures_at(session, scene, earlier.day, cutoff(earlier, rules)))
-    standings = standings_in(scene, figures, weights_of(rules.index))
+    standings = standings_in(scene.ranked, figures, weights_of(rules.index))
     if not any(standing.score.index for standing in standings):
         return None, {}  # all were first with nothing: a comparison would only show falls
     return name, {standing.unit_id: standing.rank for standing in standings}
+
+
+async def _named(
+    session: AsyncSession, scene: Scene, slot: Slot, until: dt.datetime
+) -> dict[uuid.UUID, tuple[str, ...]]:
+    """Return the first of the unfinished by branch, where the rules let their names stand in its group."""
+    if slot.name not in _NAMES_AT or not scene.rules(slot.day).notices.names_in_groups:
+        return {}
+    left = await left_at(session, scene, slot.day, until)
+    named = {}
+    for branch in scene.branches:
+        parts = [
+            one for unit in scene.units if branch.id in unit.path and unit.id in left for one in left[unit.id].left
+        ]
+        names = (name for one in merged_left(parts) for name in one.names)
+        named[branch.id] = tuple(islice(names, MOST_NAMES_IN_GROUPS))
+    return named
 
 
 async def _thanked(session: AsyncSession, scene: Scene, slot: Slot) -> set[uuid.UUID]:

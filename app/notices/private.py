@@ -49,7 +49,7 @@ async def private_drafts(
     if not told:
         return []
     ways = await ways_below(session, [unit.id for unit, _ in told], slot.at)
-    left = await _left(session, scene, slot.day, until)
+    left = await left_at(session, scene, slot.day, until)
     below: dict[uuid.UUID, list[UnitLeft]] = {unit.id: [] for unit, _ in told}
     for unit in scene.units:
         for branch_id in below.keys() & set(unit.path):
@@ -79,7 +79,8 @@ def _to_leader(unit_id: uuid.UUID, ways: Ways, draft: Draft, about: BranchStats)
     return [draft._replace(reason=problem, text=text)]
 
 
-async def _left(session: AsyncSession, scene: Scene, day: dt.date, until: dt.datetime) -> dict[uuid.UUID, UnitLeft]:
+async def left_at(session: AsyncSession, scene: Scene, day: dt.date, until: dt.datetime) -> dict[uuid.UUID, UnitLeft]:
+    """Return who had not finished a contest day at an instant, by unit; read once for all bureaus of the contest."""
     if (day, until) not in scene.left:
         scene.left[day, until] = await unfinished_by_unit(session, scene.contest, scene.rules(day), day, until)
     return scene.left[day, until]

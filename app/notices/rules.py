@@ -84,6 +84,16 @@ def slot_on(day: dt.date, name: str) -> Slot:
     return Slot(at(day, dt.time.fromisoformat(name)))
 
 
+def final_of(day: dt.date) -> Slot:
+    """Return the slot that reports a contest day as final: 8:00 of the morning after."""
+    return slot_on(day + dt.timedelta(days=1), FINAL)
+
+
+def compared_with(day: dt.date, previous: dt.date) -> str:
+    """Return what a text calls the counted day before a contest day."""
+    return "前一日" if previous == day - dt.timedelta(days=1) else "前一竞赛日"
+
+
 class Due(NamedTuple):
     """A slot without notices, and whether they may still be sent."""
 
@@ -197,6 +207,7 @@ EXPIRE = _step(State.EXPIRED, State.PENDING, State.RETRY)
 RESEND = _step(State.RETRY, State.UNCERTAIN, State.DEAD)
 CONFIRM = _step(State.SENT, State.UNCERTAIN, State.TO_FORWARD)
 HAND_OVER = _step(State.TO_FORWARD, State.PENDING, State.RETRY, State.CLAIMED)
+WITHDRAW = _step(State.EXPIRED, State.PENDING, State.RETRY, State.CLAIMED)
 UNDER_WAY = frozenset({State.PENDING, State.RETRY, State.CLAIMED, State.POSTING})
 
 RECORDED_FROM = frozenset({State.POSTING, State.UNCERTAIN})

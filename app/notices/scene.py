@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.contests.queries import rules_among
@@ -34,7 +34,8 @@ class Scene:
     """A contest as the audiences of one bureau (or, in a province's contest, of the province) see it.
 
     Its rules' versions, its units, and figures already read: `held` and `left` (who has not finished) are shared by all
-    scenes of the contest, for which they are read at once. `link` is the address of the pages, if there is one.
+    scenes of the contest, for which they are read at once, and so are `places` (the bureaus' ranks of a day in their
+    province, over the `whole` contest). `link` is the address of the pages, if there is one.
     """
 
     contest: Contest
@@ -46,6 +47,8 @@ class Scene:
     calendar: Calendar
     wording: Wording
     link: str = ""
+    whole: Sequence[Unit] = ()
+    places: dict[dt.date, dict[uuid.UUID, int | None]] = field(default_factory=dict)
 
     @property
     def is_province(self) -> bool:

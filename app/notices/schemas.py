@@ -99,7 +99,7 @@ class DeliveryOut(BaseModel):
     state: State
     attempts: int
     history: list[AttemptOut] = Field(description="各次发送，先后为序")
-    last_error: str | None = Field(description="最近一次的问题和办法；sent 而有值的，是部分收件人没有收到")
+    last_error: str | None = Field(description="没有发出的原因和办法；sent 而有值的，是部分收件人没有收到")
     sent_at: dt.datetime | None
     text: str = Field(description="该条消息的全文，供人工转发时复制")
 

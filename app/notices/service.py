@@ -215,6 +215,7 @@ async def confirm(session: AsyncSession, delivery: Delivery, *, now: dt.datetime
         raise DeliveryNotConfirmable("只有待人工转发或不能确定是否送达的消息可以标记为已发送。", state=delivery.state)
     before = delivery.state
     delivery.state, delivery.sent_at, delivery.settled_by = CONFIRM.target, now, actor_id
+    delivery.last_error = None  # of a sent one it would tell who was left out
     await _audit(session, "delivery.confirm", delivery, before, now=now, actor_id=actor_id)
     return delivery
 

@@ -78,10 +78,26 @@ class Ahead(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Provincial:
+    """A bureau's place in its province, and that of `earlier` if it is known.
+
+    `told_as_of`: the place was told by the province, with the figures of that instant; None: it is the rank in the
+    province's own contest.
+    """
+
+    place: int
+    shared: bool = False
+    earlier: str | None = None
+    earlier_place: int | None = None
+    told_as_of: dt.datetime | None = None
+
+
+@dataclass(frozen=True)
 class BureauStats:
     """A bureau's figures: `headquarters` (市本级) is what belongs to no branch; `done_yesterday` at the same hour.
 
     `earlier_ranks` are the units' ranks at `earlier` (a clock time, or the day before); None: nothing to compare with.
+    `provincial`: its place in the province, where that is known.
     """
 
     occasion: Occasion
@@ -92,6 +108,7 @@ class BureauStats:
     earlier: str | None = None
     earlier_ranks: Mapping[uuid.UUID, int | None] = field(default_factory=dict)
     words: Words = CITY
+    provincial: Provincial | None = None
 
     @property
     def complete(self) -> bool:
@@ -106,13 +123,19 @@ class BureauStats:
 
 @dataclass(frozen=True)
 class BranchStats:
-    """A branch among those it is ranked with; `earlier_rank` is its rank at `earlier` (a clock time, or the day before)."""
+    """A branch among those it is ranked with; `earlier_rank` is its rank at `earlier` (a clock time, or the day before).
+
+    `unfinished`: who has not finished, the first of them by name, only where the contest lets names stand in groups;
+    `link` leads to the rest.
+    """
 
     occasion: Occasion
     own: Standing
     others: tuple[Standing, ...]
     earlier_rank: int | None
     earlier: str | None
+    unfinished: tuple[str, ...] = ()
+    link: str = ""
 
     @property
     def complete(self) -> bool:
@@ -229,6 +252,7 @@ def as_json(stats: BureauStats | BranchStats) -> dict[str, Any]:
             "slot": occasion.slot.name,
             "late": occasion.late,
             "earlier": stats.earlier,
+            "province_place": stats.provincial.place if stats.provincial else None,
             "level": "province" if stats.words == PROVINCE else "bureau",
             "units": [
                 _standing_json(standing)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from app.core.clock import wire
 from app.notices.audiences import FORECASTS, MOST_NAMES, Left, Missing, concern, minutes_needed
 from app.notices.text import Text
-from app.notices.wording import clock, moment, percent, share
+from app.notices.wording import clock, listed_names, moment, percent, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.contests.rules import PlayRules
     from app.notices.stats import BranchStats, Occasion
-
-_NUMBERED = re.compile(r"(?P<stem>\D+)(?P<number>\d{2,})")
 
 
 @dataclass(frozen=True)
@@ -43,23 +39,6 @@ class LiaisonStats:
     def begun(self) -> int:
         """Those of them who have begun."""
         return sum(left.officers for left in self.left if left.missing.started)
-
-
-def listed_names(names: Sequence[str], count: int) -> str:
-    """Return names as one phrase: 丰顺003、017、029 where several share all but their numbers; 等N人 where more remain."""
-    shown = []
-    for stem, group in groupby(names, key=_stem):
-        members = list(group)
-        if stem is None or len(members) == 1:
-            shown += members
-        else:
-            shown += [members[0], *(name.removeprefix(stem) for name in members[1:])]
-    return "、".join(shown) + (f"等{count}人" if count > len(names) else "")
-
-
-def _stem(name: str) -> str | None:
-    found = _NUMBERED.fullmatch(name)
-    return found["stem"] if found else None
 
 
 def lacking(missing: Missing) -> str:

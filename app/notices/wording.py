@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from app.core.clock import local
@@ -14,10 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.notices.stats import Occasion, Standing
+    from app.participation.rules import Figures
 
 _TENTH = Decimal("0.1")
 _WHOLE = Decimal(100)
 _BRANCH = "分局"
+_NUMBERED = re.compile(r"(?P<stem>\D+)(?P<number>\d{2,})")
 _MOBILE = re.compile(r"(?<!\d)1\d{10}(?!\d)")
 
 
@@ -99,3 +102,46 @@ def units(standings: Sequence[Standing]) -> str:
     if all(s.name.endswith(_BRANCH) and s.short != s.name for s in standings):
         return "、".join(s.short for s in standings) + _BRANCH
     return "、".join(s.name for s in standings)
+
+
+def as_of(occasion: Occasion) -> str:
+    """Return the as-of line, which says whether the notice comes late."""
+    return f"{'补发，' if occasion.late else ''}统计截至{moment(occasion.cutoff_at)}"
+
+
+def signed(occasion: Occasion) -> str:
+    """Return the as-of line with the section that signs."""
+    return f"{as_of(occasion)}　{short_issuer(occasion.issuer)}"
+
+
+def exempted(figures: Figures) -> str:
+    """Return how many are exempt, in brackets; empty for none."""
+    return f"（另有{figures.exempt}人经批准免参赛）" if figures.exempt else ""
+
+
+def accuracy(figures: Figures, *, before: str) -> str:
+    """Return the share of right answers with the words that lead to it; empty where nothing was answered."""
+    return f"{before}正确率{share(figures.correct, figures.answered)}" if figures.answered else ""
+
+
+def closing(occasion: Occasion) -> str:
+    """Return when the day closes or closed."""
+    end = clock(occasion.closes_at)
+    return f"今日竞赛已于{end}截止" if occasion.closed else f"今日{end}截止"
+
+
+def listed_names(names: Sequence[str], count: int) -> str:
+    """Return names as one phrase: 丰顺003、017、029 where several share all but their numbers; 等N人 where more remain."""
+    shown = []
+    for stem, group in groupby(names, key=_stem):
+        members = list(group)
+        if stem is None or len(members) == 1:
+            shown += members
+        else:
+            shown += [members[0], *(name.removeprefix(stem) for name in members[1:])]
+    return "、".join(shown) + (f"等{count}人" if count > len(names) else "")
+
+
+def _stem(name: str) -> str | None:
+    found = _NUMBERED.fullmatch(name)
+    return found["stem"] if found else None

@@ -15,6 +15,7 @@ from sqlalchemy.orm import aliased
 
 from app.core import audit, metrics
 from app.core.errors import Busy
+from app.notices import reasons
 from app.notices.channels import REPEATED, ROBOTS
 from app.notices.channels.base import Message
 from app.notices.channels.posting import outbound, send, target_of
@@ -34,6 +35,7 @@ from app.notices.rules import (
     RECORDED_FROM,
     RELEASE,
     REPEAT,
+    WITHDRAW,
     Outcome,
     State,
     reserve,
@@ -59,7 +61,6 @@ log = structlog.get_logger(__name__)
 _AT_ONCE = 8  # posts in flight of one process
 _BUDGET = 120.0  # seconds of claiming at a stretch: planning must not wait long for robots that hang
 _HELD_BACK = dt.timedelta(seconds=60)
-_LOOK = "请到群内查看后再确认或重发。"
 
 
 class Claimed(NamedTuple):
@@ -131,27 +132,26 @@ class Worker:
             over = Delivery.lease_until <= now
             await _advance(session, RELEASE, over, next_at=now)
             repeated = Delivery.channel_id.in_(select(Channel.id).where(Channel.kind.in_(REPEATED)))
-            again = "发送进程中断，对方可能已收到；稍后自动重试，对方会去掉重复的一条。"
             broken = await _advance(
                 session,
                 REPEAT,
                 over & repeated & (Delivery.attempts < Delivery.attempts_allowed),
                 next_at=now,
-                last_error=again,
+                last_error=reasons.REPEATED,
                 doubt_at=func.coalesce(Delivery.doubt_at, Delivery.lease_until - LEASE),
             )
-            doubt = f"发送进程中断，对方可能已收到；{_LOOK}"
-            broken += await _advance(session, DOUBT, over, last_error=doubt)
+            broken += await _advance(session, DOUBT, over, last_error=reasons.BROKEN_OFF)
             for delivery_id, number in broken:
                 await session.execute(
                     update(DeliveryAttempt)
                     .where(DeliveryAttempt.delivery_id == delivery_id, DeliveryAttempt.number == number)
-                    .values(outcome=State.UNCERTAIN, detail=doubt)
+                    .values(outcome=State.UNCERTAIN, detail=reasons.BROKEN_OFF)
                 )
                 log.warning("delivery in doubt", delivery=str(delivery_id))
             late = Delivery.deadline <= now
-            await _advance(session, GIVE_UP, late & Delivery.doubt_at.is_not(None))
-            expired = await _advance(session, EXPIRE, late)
+            await _advance(session, GIVE_UP, late & Delivery.doubt_at.is_not(None), last_error=reasons.NOT_REPEATED)
+            why = func.coalesce(Delivery.last_error + reasons.TOO_LATE, reasons.OVERDUE)
+            expired = await _advance(session, EXPIRE, late, last_error=why)
         for delivery_id, _ in expired:
             log.warning("delivery expired", delivery=str(delivery_id))
 
@@ -239,7 +239,8 @@ class Worker:
             if delivery is None:
                 return None
             if delivery.doubt_at and adapter.repeats_for and now >= delivery.doubt_at + adapter.repeats_for:
-                delivery.state = DOUBT.target  # a second copy would no longer be dropped
+                # A second copy would no longer be dropped.
+                delivery.state, delivery.last_error = DOUBT.target, reasons.NOT_REPEATED
                 return None
             free_at = max(channel.blocked_until or now, now)
             held = (channel.url, channel.secret, channel.settings)
@@ -316,13 +317,10 @@ def _record(
         repeat_until=(delivery.doubt_at or began) + adapter.repeats_for if adapter.repeats_for else None,
     )
     if channel.deleted_at is not None and state in HAND_OVER.sources:
-        state = HAND_OVER.target
-    detail = outcome.detail
-    if state is State.RETRY and outcome.state is State.UNCERTAIN:
-        detail = detail.replace(_LOOK, "稍后自动重试，对方会去掉重复的一条。")
-    elif state is State.UNCERTAIN and outcome.state is not State.UNCERTAIN:
-        detail = f"{detail}此前的一次发送对方可能已收到，请先核实，再确认或重发。"
-    delivery.state, delivery.next_at, delivery.last_error = state, next_at, detail or None
+        private = channel.audience == "officers"  # what it holds is not for a group
+        state = HAND_OVER.target if not private else GIVE_UP.target if delivery.doubt_at else WITHDRAW.target
+    delivery.state, delivery.next_at = state, next_at
+    delivery.last_error = reasons.reason(outcome, state, in_doubt=delivery.doubt_at is not None)
     delivery.sent_at = now if state is State.SENT else None
     return state
 

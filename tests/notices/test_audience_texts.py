@@ -7,7 +7,7 @@ import re
 import pytest
 
 from app.notices.audiences import MOST_NAMES
-from app.notices.text_private import listed_names
+from app.notices.wording import listed_names
 from tests.notices.audience_cases import AUDIENCE_CASES, EVERYONE, LEFT, liaison
 from tests.notices.test_text import BANNED, GOLDEN
 

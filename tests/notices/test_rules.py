@@ -24,6 +24,7 @@ from app.notices.rules import (
     RELEASE,
     RESEND,
     UNDER_WAY,
+    WITHDRAW,
     Due,
     Outcome,
     Reason,
@@ -166,7 +167,7 @@ def test_reasons_to_leave_one_branch_in_peace() -> None:
 def test_the_state_machine_is_the_documented_one() -> None:
     steps = {
         (source, step.target)
-        for step in (CLAIM, POST, RELEASE, DOUBT, EXPIRE, RESEND, CONFIRM, HAND_OVER)
+        for step in (CLAIM, POST, RELEASE, DOUBT, EXPIRE, RESEND, CONFIRM, HAND_OVER, WITHDRAW)
         for source in step.sources
     }
     finals = {State.SENT, State.EXPIRED}

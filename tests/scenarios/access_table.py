@@ -101,6 +101,9 @@ GET /api/v1/slots                                                    401      40
 POST /api/v1/slots/hold                                              401      403      403      403      201      403      201      201
 POST /api/v1/slots/{hold_id}/release                                 401      403      403      403      200      403      200      200
 POST /api/v1/slots/{hold_id}/drop                                    401      403      403      403      200      403      200      200
+GET /api/v1/contests/{contest_id}/province-places                    401      403      403      403      200      403      200      200
+PUT /api/v1/contests/{contest_id}/province-places/{day}              401      403      403      403      200      403      200      200
+DELETE /api/v1/contests/{contest_id}/province-places/{day}           401      403      403      403      204      403      204      204
 """
 
 # On things of another branch of the same bureau: whatever names something.
@@ -157,6 +160,9 @@ POST /api/v1/contests/{contest_id}/calendar/fill                     401      40
 POST /api/v1/slots/hold                                              401      403      403      403      201      403      201      201
 POST /api/v1/slots/{hold_id}/release                                 401      403      403      403      200      403      200      200
 POST /api/v1/slots/{hold_id}/drop                                    401      403      403      403      200      403      200      200
+GET /api/v1/contests/{contest_id}/province-places                    401      403      403      403      200      403      200      200
+PUT /api/v1/contests/{contest_id}/province-places/{day}              401      403      403      403      200      403      200      200
+DELETE /api/v1/contests/{contest_id}/province-places/{day}           401      403      403      403      204      403      204      204
 """
 
 # On things of another bureau of the same province. A roster file that names its branch is refused as a whole.
@@ -213,4 +219,7 @@ POST /api/v1/contests/{contest_id}/calendar/fill                     401      40
 POST /api/v1/slots/hold                                              401      403      403      403      404      403      404      404
 POST /api/v1/slots/{hold_id}/release                                 401      403      403      403      404      403      404      404
 POST /api/v1/slots/{hold_id}/drop                                    401      403      403      403      404      403      404      404
+GET /api/v1/contests/{contest_id}/province-places                    401      403      403      403      404      403      404      404
+PUT /api/v1/contests/{contest_id}/province-places/{day}              401      403      403      403      404      403      404      404
+DELETE /api/v1/contests/{contest_id}/province-places/{day}           401      403      403      403      404      403      404      404
 """

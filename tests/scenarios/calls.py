@@ -393,6 +393,27 @@ async def _reject(world: World, _who: str | None, place: str) -> Call:
     return Call({"draft_id": await world.draft(place)}, json(reason="情况特殊。"))
 
 
+# The place in the province.
+
+
+@call("GET /api/v1/contests/{contest_id}/province-places")
+async def _places(world: World, _who: str | None, place: str) -> Call:
+    return Call({"contest_id": (await world.finished(place))[0]}, {})
+
+
+@call("PUT /api/v1/contests/{contest_id}/province-places/{day}")
+async def _place(world: World, _who: str | None, place: str) -> Call:
+    day = (TODAY - dt.timedelta(days=30)).isoformat()
+    told = json(place=7, as_of=f"{day}T21:00:00+08:00")
+    return Call({"contest_id": (await world.finished(place))[0], "day": day}, told)
+
+
+@call("DELETE /api/v1/contests/{contest_id}/province-places/{day}")
+async def _no_place(world: World, _who: str | None, place: str) -> Call:
+    day = (TODAY - dt.timedelta(days=30)).isoformat()
+    return Call({"contest_id": (await world.finished(place))[0], "day": day}, {})
+
+
 # Integrity.
 
 

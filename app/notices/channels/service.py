@@ -14,12 +14,13 @@ from sqlalchemy.exc import IntegrityError
 from app.core import audit
 from app.core.errors import Conflict, FieldProblem, Invalid, RateLimited
 from app.core.wording import explain
+from app.notices import reasons
 from app.notices.channels import PRIVATE, ROBOTS
 from app.notices.channels.posting import target_of
 from app.notices.channels.sealing import sealed, sealer_of, shown_target
 from app.notices.channels.targets import allowed, host_of
 from app.notices.models import Channel, Delivery
-from app.notices.rules import HAND_OVER, Outcome, State, reserve
+from app.notices.rules import GIVE_UP, HAND_OVER, WITHDRAW, Outcome, State, reserve
 
 if TYPE_CHECKING:
     import uuid
@@ -215,16 +216,21 @@ async def change_channel(
 
 
 async def delete_channel(session: AsyncSession, channel: Channel, *, now: dt.datetime, actor_id: uuid.UUID) -> None:
-    """Delete a channel and its secrets; its history stays, and what was not yet sent waits to be forwarded by hand."""
+    """Delete a channel and its secrets; its history stays, and what was not yet sent waits to be forwarded by hand.
+
+    Private messages, which hold names, are not forwarded into a group: they expire, or stay in doubt.
+    """
     before = _facts(channel)
     channel.deleted_at, channel.enabled, channel.url, channel.secret = now, False, None, None
-    left = "通道已删除，请复制全文转发到群内。"
-    doubtful = "通道已删除；此前的一次发送对方可能已收到，请先核实，未收到的再复制全文转发。"
-    await session.execute(
-        update(Delivery)
-        .where(Delivery.channel_id == channel.id, Delivery.state.in_(HAND_OVER.sources))
-        .values(state=HAND_OVER.target, last_error=case((Delivery.doubt_at.is_(None), left), else_=doubtful))
-    )
+    waiting = update(Delivery).where(Delivery.channel_id == channel.id, Delivery.state.in_(HAND_OVER.sources))
+    certain = Delivery.doubt_at.is_(None)
+    if channel.audience == "officers":
+        state = case((certain, WITHDRAW.target), else_=GIVE_UP.target)
+        why = case((certain, reasons.WITHDRAWN), else_=reasons.WITHDRAWN_IN_DOUBT)
+        await session.execute(waiting.values(state=state, last_error=why))
+    else:
+        why = case((certain, reasons.DELETED), else_=reasons.DELETED_IN_DOUBT)
+        await session.execute(waiting.values(state=HAND_OVER.target, last_error=why))
     await _audit_channel(session, "channel.delete", channel, before, now=now, actor_id=actor_id)
 
 
