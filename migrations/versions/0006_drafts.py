@@ -11,7 +11,7 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
-_OFFICERS = ("first_approved_by", "second_approved_by", "rejected_by")
+_OFFICERS = ("edited_by", "first_approved_by", "second_approved_by", "rejected_by")
 
 
 def upgrade() -> None:
@@ -28,6 +28,9 @@ def upgrade() -> None:
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("evidence", postgresql.JSONB(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revision", sa.SmallInteger(), nullable=False),
+        sa.Column("edited_by", sa.Uuid(), nullable=True),
+        sa.Column("edited_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("first_approved_by", sa.Uuid(), nullable=True),
         sa.Column("first_approved_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("second_approved_by", sa.Uuid(), nullable=True),

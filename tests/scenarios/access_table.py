@@ -88,6 +88,7 @@ GET /api/v1/notices/{notice_id}/ranking.png                          401      40
 GET /api/v1/notices/{notice_id}/notice.docx                          401      403      404      404      200      200      200      200
 GET /api/v1/drafts                                                   401      403      403      403      200      403      200      200
 POST /api/v1/drafts/{draft_id}/approve                               401      403      403      403      200      403      200      200
+PATCH /api/v1/drafts/{draft_id}                                      401      403      403      403      200      403      200      200
 POST /api/v1/drafts/{draft_id}/reject                                401      403      403      403      200      403      200      200
 GET /api/v1/contests/{contest_id}/calendar                           401      200      200      200      200      200      200      200
 PUT /api/v1/contests/{contest_id}/calendar                           401      403      403      403      403      403      200      200
@@ -153,6 +154,7 @@ GET /api/v1/contests/{contest_id}/commendation.docx                  401      40
 GET /api/v1/notices/{notice_id}/ranking.png                          401      403      404      404      200      200      200      200
 GET /api/v1/notices/{notice_id}/notice.docx                          401      403      404      404      200      200      200      200
 POST /api/v1/drafts/{draft_id}/approve                               401      403      403      403      200      403      200      200
+PATCH /api/v1/drafts/{draft_id}                                      401      403      403      403      200      403      200      200
 POST /api/v1/drafts/{draft_id}/reject                                401      403      403      403      200      403      200      200
 GET /api/v1/contests/{contest_id}/calendar                           401      200      200      200      200      200      200      200
 PUT /api/v1/contests/{contest_id}/calendar                           401      403      403      403      403      403      200      200
@@ -212,6 +214,7 @@ GET /api/v1/contests/{contest_id}/commendation.docx                  401      40
 GET /api/v1/notices/{notice_id}/ranking.png                          401      403      404      404      404      200      404      404
 GET /api/v1/notices/{notice_id}/notice.docx                          401      403      404      404      404      200      404      404
 POST /api/v1/drafts/{draft_id}/approve                               401      403      403      403      404      403      404      404
+PATCH /api/v1/drafts/{draft_id}                                      401      403      403      403      404      403      404      404
 POST /api/v1/drafts/{draft_id}/reject                                401      403      403      403      404      403      404      404
 GET /api/v1/contests/{contest_id}/calendar                           401      404      404      404      404      200      404      404
 PUT /api/v1/contests/{contest_id}/calendar                           401      403      403      403      403      403      404      404

@@ -388,6 +388,11 @@ async def _approve(world: World, _who: str | None, place: str) -> Call:
     return Call({"draft_id": await world.draft(place)}, {})
 
 
+@call("PATCH /api/v1/drafts/{draft_id}")
+async def _edit(world: World, _who: str | None, place: str) -> Call:
+    return Call({"draft_id": await world.draft(place)}, json(title="关于表扬的通报", body="请各单位学习。", revision=1))
+
+
 @call("POST /api/v1/drafts/{draft_id}/reject")
 async def _reject(world: World, _who: str | None, place: str) -> Call:
     return Call({"draft_id": await world.draft(place)}, json(reason="情况特殊。"))

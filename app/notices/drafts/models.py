@@ -6,7 +6,7 @@ import datetime as dt
 import uuid
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.database import Base
@@ -16,8 +16,8 @@ from app.core.ids import new_id
 class Draft(Base):
     """What the bureau's group might be told of one branch, with the figures that it rests on.
 
-    `day` is the last contest day of the evidence. The two approvals are of different people, by constraint too;
-    a sent draft has its notice.
+    `day` is the last contest day of the evidence. `revision` counts the texts, from 1; the two approvals are of the
+    last one and of different people, by constraint too; a sent draft has its notice.
     """
 
     __tablename__ = "draft"
@@ -46,6 +46,9 @@ class Draft(Base):
     body: Mapped[str]
     evidence: Mapped[dict[str, Any]]
     created_at: Mapped[dt.datetime]
+    revision: Mapped[int] = mapped_column(SmallInteger, default=1)
+    edited_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("officer.id"))
+    edited_at: Mapped[dt.datetime | None]
     first_approved_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("officer.id"))
     first_approved_at: Mapped[dt.datetime | None]
     second_approved_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("officer.id"))

@@ -28,17 +28,20 @@ class Shown(NamedTuple):
     first: str | None
     second: str | None
     rejected: str | None
+    editor: str | None
 
 
-def _shown(caller: Caller) -> Select[Draft, Unit, str, str, str]:
-    branch, first, second, rejected = aliased(Unit), aliased(Officer), aliased(Officer), aliased(Officer)
+def _shown(caller: Caller) -> Select[Draft, Unit, str, str, str, str]:
+    branch = aliased(Unit)
+    first, second, rejected, editor = (aliased(Officer) for _ in range(4))
     return (
-        select(Draft, branch, first.name, second.name, rejected.name)
+        select(Draft, branch, first.name, second.name, rejected.name, editor.name)
         .join(Unit, Unit.id == Draft.bureau_id)
         .join(branch, branch.id == Draft.unit_id)
         .outerjoin(first, first.id == Draft.first_approved_by)
         .outerjoin(second, second.id == Draft.second_approved_by)
         .outerjoin(rejected, rejected.id == Draft.rejected_by)
+        .outerjoin(editor, editor.id == Draft.edited_by)
         .where(in_subtree(caller))
     )
 

@@ -11,7 +11,7 @@ from app.core.http import dumps, encode_cursor, next_link, polled, problems, rea
 from app.core.wiring import Wired
 from app.notices.drafts import queries, service
 from app.notices.drafts.rules import DraftState
-from app.notices.drafts.schemas import DraftOut, DraftPage, RejectDraft, draft_view
+from app.notices.drafts.schemas import ApproveDraft, DraftOut, DraftPage, EditDraft, RejectDraft, draft_view
 from app.roster.access import Caller, require
 from app.roster.models import Role
 from app.roster.signed_in import SignedIn
@@ -57,19 +57,43 @@ async def list_drafts(
     return response
 
 
+@router.patch(
+    "/drafts/{draft_id}",
+    operation_id="draft_edit",
+    summary="修改一份拟稿的文字",
+    response_model=DraftOut,
+    responses=problems(401, 403, 404, 409, 422),
+)
+async def edit_draft(draft_id: str, body: EditDraft, caller: Approver, wired: Wired) -> Response:
+    """Write a draft's text anew before it is sent; both approvals are then of the new text.
+
+    409: `draft-decided`, `draft-changed` where somebody else wrote it anew meanwhile.
+    """
+    async with wired.database.sessions.begin() as session:
+        now = await wired.clock.now(session)
+        draft = await queries.draft_below(session, caller, draft_id)
+        await service.edit(session, draft, **body.model_dump(), now=now, actor_id=caller.officer_id)
+        shown = await queries.draft_shown(session, caller, draft.id)
+    return _json(shown)
+
+
 @router.post(
     "/drafts/{draft_id}/approve",
     operation_id="draft_approve",
     summary="核准一份拟稿（须两人）",
     response_model=DraftOut,
-    responses=problems(401, 403, 404, 409),
+    responses=problems(401, 403, 404, 409, 422),
 )
-async def approve_draft(draft_id: str, caller: Approver, wired: Wired) -> Response:
-    """Approve a draft; the approval of a second, different person sends it to the bureau's group."""
+async def approve_draft(draft_id: str, caller: Approver, wired: Wired, body: ApproveDraft | None = None) -> Response:
+    """Approve a draft; the approval of a second, different person sends it to the bureau's group.
+
+    409: `second-person-needed`, `draft-decided`, `draft-changed` where it is not the text (`revision`) that was read.
+    """
+    read = body.revision if body else None
     async with wired.database.sessions.begin() as session:
         now = await wired.clock.now(session)
         draft = await queries.draft_below(session, caller, draft_id)
-        await service.approve(session, draft, now=now, actor_id=caller.officer_id)
+        await service.approve(session, draft, revision=read, now=now, actor_id=caller.officer_id)
         shown = await queries.draft_shown(session, caller, draft.id)
     return _json(shown)
 

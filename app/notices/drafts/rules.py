@@ -36,6 +36,13 @@ class DraftDecided(Conflict):
     title = "这份拟稿已经处理"
 
 
+class DraftChanged(Conflict):
+    """The text is no longer the one that was read; facts: revision."""
+
+    code = "draft-changed"
+    title = "拟稿文字已经修改"
+
+
 class SecondPersonNeeded(Conflict):
     """The second approval must be another person's than the first."""
 

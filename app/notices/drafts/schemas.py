@@ -45,6 +45,8 @@ class DraftOut(BaseModel):
     state: DraftState = Field(description="proposed：待核准；sent：两人核准，已转为通报；rejected：已退回")
     title: str
     body: str
+    revision: int = Field(description="文字的第几稿；每修改一次加1，此前的核准作废")
+    edited: Approval | None = Field(description="最近一次修改：谁、何时；没有修改过的为 null")
     evidence: dict[str, Any] = Field(description="所依据的各日最终成绩")
     approvals: list[Approval]
     rejection: Rejection | None
@@ -57,6 +59,29 @@ class DraftPage(BaseModel):
 
     items: list[DraftOut]
     next: str | None
+
+
+class EditDraft(BaseModel):
+    """修改后的文字；此前的核准作废，须重新由两人核准."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"title": "关于表扬丰顺分局的通报", "body": "丰顺分局连续3日全员完成……", "revision": 1}]
+        },
+    )
+
+    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+    body: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+    revision: int = Field(strict=True, ge=1, description="修改前读到的是第几稿")
+
+
+class ApproveDraft(BaseModel):
+    """核准时看到的是第几稿；不填则核准现有的文字."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"revision": 1}]})
+
+    revision: int | None = Field(None, strict=True, ge=1)
 
 
 class RejectDraft(BaseModel):
@@ -95,6 +120,10 @@ def draft_view(shown: Shown) -> dict[str, Any]:
         "state": draft.state,
         "title": draft.title,
         "body": draft.body,
+        "revision": draft.revision,
+        "edited": {"officer_id": str(draft.edited_by), "name": shown.editor, "at": draft.edited_at}
+        if draft.edited_by
+        else None,
         "evidence": draft.evidence,
         "approvals": approvals,
         "rejection": rejection if draft.rejected_by else None,

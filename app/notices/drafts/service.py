@@ -11,12 +11,14 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.contests.queries import calendar_of
 from app.core import audit
+from app.core.errors import FieldProblem, Invalid
 from app.core.ids import new_id
 from app.notices.drafts.models import Draft
 from app.notices.drafts.rules import (
     LOOK_BACK,
     NEEDED,
     Approved,
+    DraftChanged,
     DraftDecided,
     DraftState,
     Kind,
@@ -27,6 +29,7 @@ from app.notices.drafts.wording import DayOf, write_draft
 from app.notices.models import Notice
 from app.notices.outgoing import add_deliveries
 from app.notices.rules import NoticeState, Slot
+from app.notices.templates.sandbox import unsaid
 from app.notices.text import TEMPLATE_VERSION
 from app.participation.queries import frozen_days, frozen_figures, roll_up
 from app.roster.models import Unit, UnitKind
@@ -122,6 +125,7 @@ def _row(
         "body": text.body,
         "evidence": {"days": [_evidence(one) for one in run]},
         "created_at": now,
+        "revision": 1,
     }
 
 
@@ -136,11 +140,62 @@ def _evidence(one: DayOf) -> dict[str, Any]:
     }
 
 
-async def approve(session: AsyncSession, draft: Draft, *, now: dt.datetime, actor_id: uuid.UUID) -> Draft:
+async def edit(
+    session: AsyncSession,
+    draft: Draft,
+    *,
+    title: str,
+    body: str,
+    revision: int,
+    now: dt.datetime,
+    actor_id: uuid.UUID,
+) -> Draft:
+    """Write a proposed draft anew (修改), which the caller has locked; an approval of the former text is void.
+
+    `revision` is the text that the editor read. The same text again changes nothing. Raises Invalid for words that
+    are not said, DraftDecided, DraftChanged.
+    """
+    if draft.state != DraftState.PROPOSED:
+        raise DraftDecided("这份拟稿已经发出或已被退回，不能再修改。", state=draft.state)
+    problems = [
+        FieldProblem(pointer, told) for pointer, text in (("/title", title), ("/body", body)) if (told := unsaid(text))
+    ]
+    if problems:
+        raise Invalid(problems[0].detail, errors=problems)
+    if (draft.title, draft.body) == (title, body):
+        return draft
+    _refuse_unread(draft, revision)
+    before = {"title": draft.title, "body": draft.body, "approved_by": str(draft.first_approved_by or "") or None}
+    draft.title, draft.body, draft.revision = title, body, draft.revision + 1
+    draft.edited_by, draft.edited_at = actor_id, now
+    draft.first_approved_by = draft.first_approved_at = None
+    await audit.append(
+        session,
+        now=now,
+        actor_id=actor_id,
+        action="draft.edit",
+        subject=("draft", draft.id),
+        before=before,
+        after={"title": title, "body": body, "revision": draft.revision},
+    )
+    return draft
+
+
+def _refuse_unread(draft: Draft, revision: int | None) -> None:
+    if revision is not None and revision != draft.revision:
+        raise DraftChanged("这份拟稿的文字刚被修改过，请重新读取、看过新的文字后再办理。", revision=draft.revision)
+
+
+async def approve(
+    session: AsyncSession, draft: Draft, *, revision: int | None = None, now: dt.datetime, actor_id: uuid.UUID
+) -> Draft:
     """Approve a draft (核准), which the caller has locked; the second person's approval sends it to the bureau's group.
 
-    The same person's tap after the draft was sent changes nothing. Raises DraftDecided, SecondPersonNeeded.
+    `revision`: the text that was read, where the caller says it. The same person's tap after the draft was sent
+    changes nothing. Raises DraftDecided, SecondPersonNeeded, DraftChanged.
     """
+    if draft.state == DraftState.PROPOSED:
+        _refuse_unread(draft, revision)
     if not next_approval(draft.first_approved_by, draft.second_approved_by, draft.state, actor_id):
         return draft
     if draft.first_approved_by is None:

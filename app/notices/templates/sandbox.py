@@ -149,8 +149,8 @@ class Written:
         for part, written in zip(("title", "body"), text, strict=True):
             if not written:
                 raise WritingFailed(TemplateProblem(part, 1, "写出来是空的，请至少写一句。"))
-            if problem := _unsaid(part, written):
-                raise WritingFailed(problem)
+            if told := unsaid(written):
+                raise WritingFailed(TemplateProblem(part, 1, told))
         if len(text.title) > LONGEST_TITLE:
             raise WritingFailed(TemplateProblem("title", 1, f"写出来的标题超过{LONGEST_TITLE}字，请缩短。"))
         return text
@@ -204,17 +204,18 @@ def problems_of(title: str, body: str, names: Collection[str]) -> list[TemplateP
     found: list[TemplateProblem] = []
     for part, source in (("title", title), ("body", body)):
         for line, text in enumerate(source.split("\n"), 1):
-            if problem := _unsaid(part, text, line):
-                found.append(problem)
+            if told := unsaid(text):
+                found.append(TemplateProblem(part, line, told))
         found += _syntax(part, source, names)
     return found
 
 
-def _unsaid(part: str, text: str, line: int = 1) -> TemplateProblem | None:
+def unsaid(text: str) -> str | None:
+    """Return why a notice cannot say this and what to do: a word that is not used, or a person's phone; else None."""
     if said := [word for word in NOT_SAID if word in text]:
-        return TemplateProblem(part, line, f"通报中不使用“{said[0]}”一词，请换一种说法。")
+        return f"通报中不使用“{said[0]}”一词，请换一种说法。"
     if _MOBILE.search(unicodedata.normalize("NFKC", text)):
-        return TemplateProblem(part, line, "通报中不能写个人手机号，请去掉；需要电话的，写单位的办公电话。")
+        return "通报中不能写个人手机号，请去掉；需要电话的，写单位的办公电话。"
     return None
 
 
