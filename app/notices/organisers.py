@@ -120,7 +120,8 @@ def announced(text: Text, slot: Slot, hold: SlotHold | None, link: str = "") -> 
     elif hold is not None:
         told = f"本时段已暂缓（{hold.reason}），到时不会自动发出；需要发出的，请在“通报时段”中点“恢复”。"
     else:
-        told = f"将于{at}自动发出，发出时以{at}的数据为准。需要暂缓的，请在{at}前打开“通报时段”，点“暂缓本时段”。"
+        figures = "该日的最终数据" if slot.final else f"{at}的数据"
+        told = f"将于{at}自动发出，发出时以{figures}为准。需要暂缓的，请在{at}前打开“通报时段”，点“暂缓本时段”。"
     where = f"\n{link}" if link else ""
     return Text(f"【预览】{text.title}", f"{told}{where}\n以下为按现有数据试写的内容：\n{text.body}")
 

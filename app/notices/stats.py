@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.core.clock import wire
 from app.notices.words import CITY, PROVINCE, Words
-from app.participation.rules import Figures, Overtake, Score, Weights, needed_to_overtake, rank, score
+from app.participation.rules import Figures, Overtake, Score, Weights, overtake, rank, score
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -162,10 +163,10 @@ class BranchStats:
         nearest = max(better, key=lambda s: s.rank or 0)
         return Ahead(nearest.rank or 0, (nearest.score.index or Fraction(0)) - (self.own.score.index or Fraction(0)))
 
-    @property
+    @cached_property
     def overtake(self) -> Overtake | None:
         """How many more have to complete for which better rank, all else unchanged; None where nothing would do."""
-        return needed_to_overtake(self.own.figures, [s.figures for s in self.others], self.occasion.weights)
+        return overtake(self.own.figures, [s.score for s in self.others], self.occasion.weights)
 
 
 def short_name(name: str) -> str:

@@ -212,10 +212,14 @@ def write_leader(branch: BranchStats) -> Text | None:
         rate = f"完成率{percent(wrong.low_rate)}（应参赛{expected}人，完成{done}人），低于60%"
         said.append(rate if done else f"应参赛{expected}人，无人完成")
     if wrong.fallen:
-        said.append(f"综合得分列{own.group or ''}第{own.rank}位，较{branch.earlier}下降{wrong.fallen}位")
+        said.append(f"综合得分{_placed(branch)}，较{branch.earlier}下降{wrong.fallen}位")
     asked = "本次竞赛已全部结束，请了解原因，做好总结" if occasion.next_opens_at is None else "请了解原因，加强组织督促"
     body = f"昨日{'；'.join(said)}。{asked}。\n{_signed(occasion)}"
     return Text(f"{own.name}第{occasion.number}日竞赛情况提示", body)
+
+
+def _placed(branch: BranchStats) -> str:
+    return f"{'并' if branch.equals else ''}列{branch.own.group or ''}第{branch.own.rank}位"
 
 
 def _line(branch: BranchStats) -> str:
@@ -224,7 +228,7 @@ def _line(branch: BranchStats) -> str:
     if branch.complete:
         return f"应参赛{figures.expected}人，已全员完成今日任务，感谢支持。"
     done = f"已完成{figures.done}人（{share(figures.done, figures.expected)}），尚有{figures.unfinished}人未完成"
-    placed = f"，暂列{own.group or ''}第{own.rank}位" if own.rank is not None and branch.ranks_mean_something else ""
+    placed = f"，暂{_placed(branch)}" if own.rank is not None and branch.ranks_mean_something else ""
     end = clock(occasion.closes_at)
     closing = f"今日竞赛已于{end}截止。" if occasion.closed else f"今日{end}截止，请予关注。"
     return f"应参赛{figures.expected}人，{done if figures.done else '尚无人完成'}{placed}。{closing}"
