@@ -14,7 +14,7 @@ import click
 from sqlalchemy.exc import ProgrammingError
 
 from app.bank.service import check_directory, import_directory
-from app.commands import bench, bench_matches, demo
+from app.commands import bench, bench_matches, bench_notices, demo
 from app.commands.place import ROOT, migrate, opened, placed, seal_channels, worker_environment
 from app.core.clock import ZONE, host_now, local_day
 from app.core.embedded import EmbeddedError, default_data_dir
@@ -250,6 +250,15 @@ def bench_answers(rounds: int, seconds: int, clients: int) -> None:
 def bench_matches_command(sockets: int, seconds: int, papers: int) -> None:
     """Sockets held at one process while answers (a fifth as many a second) come through another."""
     bench_matches.matches(sockets=sockets, seconds=seconds, papers=papers, app_factory=APP)
+
+
+@bench_group.command("notices")
+@click.option("--officers", default=100_000, show_default=True, type=click.IntRange(20, 1_000_000))
+@click.option("--branches", default=2000, show_default=True, type=click.IntRange(2, 20_000))
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 20))
+def bench_notices_command(officers: int, branches: int, rounds: int) -> None:
+    """Seconds and memory in which the notices of a whole province's contest are planned, slot by slot."""
+    bench_notices.notices(officers=officers, branches=branches, rounds=rounds)
 
 
 def _print_report(report: Any) -> None:

@@ -14,6 +14,7 @@ from app.core.database import open_database
 from app.core.embedded import default_data_dir, start_or_join
 from app.core.security import Passwords, secret_key
 from app.core.wiring import Services
+from app.notices.channels.receivers import fill
 from app.notices.channels.sealing import seal_plain
 
 if TYPE_CHECKING:
@@ -51,12 +52,16 @@ def migrate(settings: Settings) -> None:
 async def seal_channels(settings: Settings) -> int:
     """Seal the channels' secrets that an older version wrote plainly, and return of how many; the schema is there.
 
+    What such a version did not note of the channels' receivers is noted, too.
+
     Raises ValueError where there are some and no key is set.
     """
     database = await open_database(settings.database_url or "", pool_size=2)
     try:
         async with database.sessions.begin() as session:
-            return await seal_plain(session, settings)
+            sealed = await seal_plain(session, settings)
+            await fill(session, settings)
+            return sealed
     finally:
         await database.close()
 

@@ -6,9 +6,10 @@ import datetime as dt
 import uuid
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from app.contests.rules import Phase, PlayRules
+from app.core.phones import holds_mobile
 
 _PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60, pattern=_PRINTABLE)]
@@ -21,8 +22,14 @@ def _empty_is_none(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def _no_persons(telephone: str | None) -> str | None:
+    if telephone and holds_mobile(telephone):
+        raise ValueError("这是个人手机号，会随通报发到各群；请填写单位的办公电话（固定电话），或留空。")
+    return telephone
+
+
 OptionalLine = Annotated[Line | None, BeforeValidator(_empty_is_none)]
-OptionalTelephone = Annotated[_Telephone | None, BeforeValidator(_empty_is_none)]
+OptionalTelephone = Annotated[_Telephone | None, BeforeValidator(_empty_is_none), AfterValidator(_no_persons)]
 Rules = Annotated[
     dict[Any, Any],
     Field(

@@ -11,8 +11,10 @@ from sqlalchemy import func, select
 from app.core import metrics
 from app.core.clock import local, local_day
 from app.notices import channels
+from app.notices.audiences import CALLED, nearest
 from app.notices.models import Channel, Delivery, Notice
-from app.notices.rules import ATTEMPTS, State
+from app.notices.recipients import officers_channels
+from app.notices.rules import ATTEMPTS, State, before_night, by_day
 from app.roster.access import assigned_on
 from app.roster.models import Assignment, Officer, Role, Unit, UnitKind
 
@@ -41,8 +43,8 @@ class Trouble(NamedTuple):
 async def raise_alerts(session: AsyncSession, *, now: dt.datetime) -> int:
     """Tell the administrators of each new dead or doubtful delivery, and return how many messages that makes.
 
-    The message goes through the bureau's own `officers` channel to its administrators; without one, and where an
-    alert itself went wrong, the log and a metric say it. Several processes share the rows, each takes its own.
+    The message goes through the bureau's `officers` channel (or the nearest above) to its administrators, at night in
+    the morning; without one, and where an alert itself went wrong, the log and a metric say it. Several processes share the rows, each takes its own.
     """
     found = await session.execute(
         select(Delivery, Notice, Unit, Channel)
@@ -81,19 +83,22 @@ async def raise_alerts(session: AsyncSession, *, now: dt.datetime) -> int:
 async def _ways(
     session: AsyncSession, path: tuple[uuid.UUID, ...], *, now: dt.datetime
 ) -> list[tuple[Channel, list[str]]]:
-    """Return the private channels of a unit's bureau (a province's notice: of the province), each with a lot of people."""
+    """Return how the administrators of a unit's bureau (a province's notice: of the province) are reached, by lots.
+
+    Through the bureau's own private channels, or the nearest above it.
+    """
     units = await session.scalars(
-        select(Unit.id)
+        select(Unit)
         .where(Unit.id.in_(path), Unit.kind.in_([UnitKind.BUREAU, UnitKind.PROVINCE]))
         .order_by(func.cardinality(Unit.path).desc())
         .limit(1)
     )
-    bureau_id = units.one()
+    bureau = units.one()
     accounts = await session.scalars(
         select(Officer.wecom_userid)
         .join(Assignment, Assignment.officer_id == Officer.id)
         .where(
-            Assignment.unit_id == bureau_id,
+            Assignment.unit_id == bureau.id,
             assigned_on(local_day(now)),
             Officer.roles.contains([Role.ADMIN]),
             Officer.wecom_userid.is_not(None),
@@ -101,16 +106,7 @@ async def _ways(
         .order_by(Officer.employee_no)
     )
     people = [account for account in accounts if account]
-    private = await session.scalars(
-        select(Channel)
-        .where(
-            Channel.unit_id == bureau_id,
-            Channel.audience == "officers",
-            Channel.enabled,
-            Channel.deleted_at.is_(None),
-        )
-        .order_by(Channel.id)
-    )
+    private = nearest(bureau.path, await officers_channels(session, bureau.path)) or []
     return [
         (channel, lot) for channel in private for lot in channels.lots(channel.kind, channel.settings, people) if lot
     ]
@@ -130,10 +126,11 @@ async def _add(
     )
     where = f"“{trouble.channel.name}”" if trouble.channel else "人工转发"
     what = (
-        f"{trouble.audience.name}{local(notice.slot_at):%m月%d日%H:%M}的通报经{where}"
+        f"{trouble.audience.name}{local(notice.slot_at):%m月%d日%H:%M}的{CALLED.get(notice.audience_kind, '通报')}经{where}"
         f"{_SAID[State(delivery.state)]}。{(delivery.last_error or '')[:_LISTED]}"
-        "请到“通报”页面查看，核实后确认或重发。"
+        f"已尝试{delivery.attempts}次，请到“通报”页面查看，核实后确认或重发。"  # twice the same words WeCom would drop
     )
+    goes_out_at = by_day(now)
     for part, text in enumerate(channels.parts(channel.kind, "通报未能送达", what, channel.settings), 1):
         session.add(
             Delivery(
@@ -146,8 +143,8 @@ async def _add(
                 state=State.PENDING,
                 payload=text,
                 attempts_allowed=ATTEMPTS,
-                next_at=now,
-                deadline=now + _WITHIN,
+                next_at=goes_out_at,
+                deadline=before_night(goes_out_at, _WITHIN),
             )
         )
     await session.flush()

@@ -36,6 +36,15 @@ GROUPS = (Audience.PROVINCE, Audience.BUREAU, Audience.BRANCH)
 PRIVATE = (Audience.LIAISON, Audience.LEADER, Audience.FORECAST, Audience.NUDGE, Audience.ORGANISERS)
 """Told to single people through an `officers` channel; may hold names."""
 
+CALLED: dict[str, str] = {
+    Audience.LIAISON: "联络员私信",
+    Audience.LEADER: "负责人私信",
+    Audience.FORECAST: "联络员预告",
+    Audience.NUDGE: "本人提示",
+    Audience.ORGANISERS: "组织人员预览",
+}
+"""What is told to single people is called so; what groups are told is a 通报."""
+
 FORECASTS = {"11:40": "12:00", "17:40": "18:00"}
 """The slots of the liaison officers' forecast (预告), each with the slot of which it speaks."""
 
@@ -87,12 +96,16 @@ def nearest(path: Sequence[Key], held: Mapping[Key, Value]) -> Value | None:
 
 
 def asked_slot(slot: Slot, rules: PlayRules) -> bool:
-    """Whether the rules of its day ask for a forecast or nudge slot, and the day is open at it."""
+    """Whether the rules of its day ask for a forecast or nudge slot, and the day is open at it.
+
+    A forecast is asked for only where the slot to come finds the day open, too.
+    """
     if not opens_at(rules, slot.day) < slot.at < closes_at(rules, slot.day):
         return False
     if slot.name in NUDGES:
         return rules.notices.nudges
-    return FORECASTS[slot.name] in rules.notices.active_slots
+    comes = FORECASTS[slot.name]
+    return comes in rules.notices.active_slots and slot_on(slot.day, comes).at < closes_at(rules, slot.day)
 
 
 def due_private(day: dt.date, rules: PlayRules, *, now: dt.datetime) -> Slot | None:

@@ -139,6 +139,21 @@ class Channel(Base):
     deleted_at: Mapped[dt.datetime | None]
 
 
+class ChannelIdentity(Base):
+    """A receiver of a channel that is not deleted: no other channel of the unit and audience may have it.
+
+    `identity` is sealed as the address is: the group behind it however that is written, or one recipient of several.
+    """
+
+    __tablename__ = "channel_identity"
+    __table_args__ = (Index("ix_channel_identity_channel_id", "channel_id"),)
+
+    unit_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("unit.id"), primary_key=True)
+    audience: Mapped[str] = mapped_column(primary_key=True)
+    identity: Mapped[str] = mapped_column(primary_key=True)
+    channel_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("channel.id"))
+
+
 class Delivery(Base):
     """One part of a notice on its way to one channel; no channel: a person forwards it by hand.
 

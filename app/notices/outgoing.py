@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.core.ids import new_id
@@ -13,15 +12,14 @@ from app.notices.audiences import GROUPS, Audience
 from app.notices.models import Channel, Delivery, Notice
 from app.notices.picture import has_ranking
 from app.notices.reasons import BY_HAND
-from app.notices.recipients import ways_below
+from app.notices.recipients import groups_channels, groups_of, ways_below, ways_of
 from app.notices.rules import ATTEMPTS, Slot, State
 from app.notices.scene import Made
 from app.notices.text import TEMPLATE_VERSION, Text
 
 if TYPE_CHECKING:
     import datetime as dt
-    import uuid
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -67,57 +65,69 @@ async def insert_notices(
     ]
     if not rows:
         return []
-    made = list(await session.scalars(insert(Notice).on_conflict_do_nothing().returning(Notice), rows))
+    # With nulls written out, rows of every kind go in one statement.
+    new = insert(Notice).on_conflict_do_nothing().returning(Notice).execution_options(render_nulls=True)
+    made = list(await session.scalars(new, rows))
     planned = [notice for notice in made if notice.state == "planned"]
-    await add_deliveries(session, planned, slot, now=now)
+    await add_deliveries(session, planned, slot, now=now, scene=scene)
     lots = {(draft.audience_kind, draft.audience.id): draft.lots for draft in drafts if draft.lots}
-    for notice in planned:
-        add_lots(session, notice, lots.get((notice.audience_kind, notice.audience_id), ()), slot, now=now)
-    await session.flush()
+    await add_lots(
+        session,
+        [(one, lots[key]) for one in planned if (key := (one.audience_kind, one.audience_id)) in lots],
+        slot,
+        now=now,
+    )
     names = {draft.audience.id: draft.audience.name for draft in drafts}
     return [Made(notice, names[notice.audience_id]) for notice in made]
 
 
-async def add_deliveries(session: AsyncSession, notices: Sequence[Notice], slot: Slot, *, now: dt.datetime) -> None:
+async def add_deliveries(
+    session: AsyncSession, notices: Sequence[Notice], slot: Slot, *, now: dt.datetime, scene: Scene | None = None
+) -> None:
     """Add the deliveries of planned notices: to groups, and to the people of today for whom a private one is meant.
 
-    The lots of nudges are not among them: who gets which text is known only when their figures are read.
+    The lots of nudges are not among them: who gets which text is known only when their figures are read. `scene`: where
+    the contest is planned, for what was read for all its bureaus.
     """
-    await _to_groups(session, [notice for notice in notices if notice.audience_kind in GROUPS], slot, now=now)
+    await _to_groups(session, [notice for notice in notices if notice.audience_kind in GROUPS], slot, now, scene)
     private = [notice for notice in notices if notice.audience_kind not in {*GROUPS, Audience.NUDGE}]
     if private:
-        ways = await ways_below(session, [notice.audience_id for notice in private], slot.at)
-        for notice in private:
-            lots = ways.lots(notice.audience_id, Audience(notice.audience_kind), _text(notice))
-            add_lots(session, notice, lots, slot, now=now)
-    await session.flush()
+        units = [notice.audience_id for notice in private]
+        ways = await (ways_of(session, scene, slot.at) if scene else ways_below(session, units, slot.at))
+        meant = [(one, ways.lots(one.audience_id, Audience(one.audience_kind), _text(one))) for one in private]
+        await add_lots(session, meant, slot, now=now)
 
 
-async def _to_groups(session: AsyncSession, notices: Sequence[Notice], slot: Slot, *, now: dt.datetime) -> None:
-    found = await session.scalars(
-        select(Channel)
-        .where(
-            Channel.unit_id.in_([notice.audience_id for notice in notices]),
-            Channel.audience == "group",
-            Channel.enabled,
-            Channel.deleted_at.is_(None),
-        )
-        .order_by(Channel.id)
-    )
-    by_unit: dict[uuid.UUID, list[Channel]] = {}
-    for channel in found:
-        by_unit.setdefault(channel.unit_id, []).append(channel)
+async def _to_groups(
+    session: AsyncSession, notices: Sequence[Notice], slot: Slot, now: dt.datetime, scene: Scene | None
+) -> None:
+    if not notices:
+        return
+    units = [notice.audience_id for notice in notices]
+    by_unit = await (groups_of(session, scene) if scene else groups_channels(session, units))
+    rows: list[dict[str, Any]] = []
     for notice in notices:
         for way in by_unit.get(notice.audience_id, [None]):
             lots = channels.lots(way.kind, way.settings) if way else [None]
             for number, recipients in enumerate(lots, 1):
-                session.add_all(_deliveries(notice, way, _text(notice), slot, number, recipients, now=now))
+                rows += _deliveries(notice, way, _text(notice), slot, number, recipients, now=now)
+    await _insert(session, rows)
 
 
-def add_lots(session: AsyncSession, notice: Notice, lots: Sequence[Lot], slot: Slot, *, now: dt.datetime) -> None:
-    """Add the deliveries of a private notice: one text to each lot of people of a channel."""
-    for number, (channel, text, recipients) in enumerate(lots, 1):
-        session.add_all(_deliveries(notice, channel, text, slot, number, recipients, now=now))
+async def add_lots(
+    session: AsyncSession, meant: Iterable[tuple[Notice, Sequence[Lot]]], slot: Slot, *, now: dt.datetime
+) -> None:
+    """Add the deliveries of private notices: one text to each lot of people of a channel."""
+    rows: list[dict[str, Any]] = []
+    for notice, lots in meant:
+        for number, (channel, text, recipients) in enumerate(lots, 1):
+            rows += _deliveries(notice, channel, text, slot, number, recipients, now=now)
+    await _insert(session, rows)
+
+
+async def _insert(session: AsyncSession, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        await session.execute(insert(Delivery), rows)
 
 
 def _text(notice: Notice) -> Text:
@@ -133,7 +143,7 @@ def _deliveries(
     recipients: list[str] | None,
     *,
     now: dt.datetime,
-) -> list[Delivery]:
+) -> list[dict[str, Any]]:
     kind = channel.kind if channel else channels.manual.KIND
     texts = channels.parts(kind, text.title, text.body, channel.settings if channel else None)
     if channel and has_ranking(notice.stats) and channels.wants_picture(kind, channel.settings):
@@ -142,19 +152,19 @@ def _deliveries(
     else:
         pictures = 0
     return [
-        Delivery(
-            notice_id=notice.id,
-            channel_id=channel.id if channel else None,
-            lot=lot,
-            part=part,
-            kind="image" if part == pictures else "text",
-            recipients=recipients,
-            state=State.PENDING if kind in channels.ROBOTS else State.TO_FORWARD,
-            payload=payload,
-            last_error=None if kind in channels.ROBOTS else BY_HAND,
-            attempts_allowed=ATTEMPTS,
-            next_at=now,
-            deadline=slot.deadline,
-        )
+        {
+            "notice_id": notice.id,
+            "channel_id": channel.id if channel else None,
+            "lot": lot,
+            "part": part,
+            "kind": "image" if part == pictures else "text",
+            "recipients": recipients,
+            "state": State.PENDING if kind in channels.ROBOTS else State.TO_FORWARD,
+            "payload": payload,
+            "last_error": None if kind in channels.ROBOTS else BY_HAND,
+            "attempts_allowed": ATTEMPTS,
+            "next_at": now,
+            "deadline": slot.deadline,
+        }
         for part, payload in enumerate(texts, 1)
     ]

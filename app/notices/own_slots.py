@@ -12,7 +12,8 @@ from app.notices.audiences import FORECASTS, Audience, due_private
 from app.notices.figures import figures_at, standings_in
 from app.notices.outgoing import insert_notices
 from app.notices.planner import claimed, occasion_of, opened_since, scenes_of
-from app.notices.rules import Reason
+from app.notices.rules import Reason, slot_on
+from app.notices.slots.queries import hold_in_force
 from app.participation.queries import roll_up
 from app.participation.service import answers_open
 
@@ -54,6 +55,10 @@ async def _drafts(session: AsyncSession, scene: Scene, slot: Slot, *, now: dt.da
     if scene.contest.state == ContestState.PAUSED:
         return private.nothing(scene, kind, Reason.PAUSED)
     occasion = occasion_of(scene, slot, now=now, until=slot.at)
+    if kind is Audience.FORECAST:
+        coming = slot_on(slot.day, FORECASTS[slot.name])
+        if await hold_in_force(session, scene.contest.id, scene.bureau.id, coming.at):
+            return private.nothing(scene, kind, Reason.SLOT_HELD)  # who knows whether it will be sent
     if kind is Audience.NUDGE:
         return await private.nudge_drafts(session, scene, occasion, channels)
     figures = roll_up(scene.units, await figures_at(session, scene, slot.day, slot.at))

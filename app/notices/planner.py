@@ -6,14 +6,14 @@ import datetime as dt
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 
 from app.contests.models import Contest, ContestState
 from app.contests.queries import calendar_of, rules_versions
 from app.contests.rules import closes_at, opens_at
-from app.core.clock import local_day
+from app.core.clock import ZONE, local_day
 from app.core.errors import NotFound
-from app.notices.audiences import MOST_NAMES_IN_GROUPS, merged_left
+from app.notices.audiences import MOST_NAMES_IN_GROUPS, Audience, merged_left
 from app.notices.figures import figures_at, standings_in
 from app.notices.models import Notice
 from app.notices.outgoing import insert_notices
@@ -31,15 +31,15 @@ from app.notices.rules import (
     reason_to_skip_branch,
     slot_on,
 )
-from app.notices.scene import Direct, Draft, Made, Preview, Scene
-from app.notices.slots.queries import hold_in_force, let_lapse
+from app.notices.scene import Direct, Draft, Made, Once, Preview, Scene
+from app.notices.slots.queries import holds_in_force, let_lapse
 from app.notices.stats import (
     BranchStats,
     BureauStats,
     Occasion,
     as_json,
 )
-from app.notices.templates.service import wording_for
+from app.notices.templates.service import wordings_for
 from app.notices.words import CITY, PROVINCE
 from app.participation.queries import roll_up
 from app.participation.rules import Figures, total, weights_of
@@ -52,20 +52,33 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from app.notices.models import SlotHold
     from app.notices.unfinished import UnitLeft
 
 _DAY = dt.timedelta(days=1)
+_LOOK_BACK = dt.timedelta(days=30)
 _NIGHT = "22:00"
 _NAMES_AT = ("18:00", _NIGHT)
 _COMPARED_WITH_YESTERDAY = ("12:00", "18:00")
 
 
 async def contests_at(session: AsyncSession, now: dt.datetime) -> list[Contest]:
-    """Return the contests that may have notices due: open or paused, begun, or ended yesterday."""
+    """Return the contests that may have notices due: open or paused, begun, or ended yesterday.
+
+    One that ended earlier is among them while its last final was not written: nothing ran on the day after its end, and
+    its last day is still to be made final, its 8:00 to be shown as missed.
+    """
     today = local_day(now)
+    finals = select(Notice.id).where(
+        Notice.contest_id == Contest.id, func.timezone(ZONE.key, Notice.slot_at) >= Contest.ends_on + 1
+    )
     found = await session.scalars(
         select(Contest)
-        .where(Contest.state != ContestState.DRAFT, Contest.starts_on <= today, Contest.ends_on >= today - _DAY)
+        .where(
+            Contest.state != ContestState.DRAFT,
+            Contest.starts_on <= today,
+            or_(Contest.ends_on >= today - _DAY, and_(Contest.ends_on >= today - _LOOK_BACK, ~finals.exists())),
+        )
         .order_by(Contest.id)
     )
     return list(found.all())
@@ -81,38 +94,52 @@ async def plan(session: AsyncSession, contest: Contest, *, now: dt.datetime, lin
         return []
     await let_lapse(session, contest.id, now=now)
     made: list[Made] = []
+    known, still_open = await _known(session, contest), dict[dt.datetime, bool]()
     for scene in await scenes_of(session, contest, link):
-        known = await session.scalars(
-            select(Notice.slot_at).where(
-                Notice.contest_id == contest.id,
-                Notice.audience_kind == scene.bureau.kind,
-                Notice.audience_id == scene.bureau.id,
-            )
-        )
         due = due_slots(
             contest.starts_on,
             contest.ends_on,
             since=opened_since(scene),
             now=now,
-            known=set(known.all()),
+            known=known.get(scene.bureau.id, set()),
             names_on=lambda day, scene=scene: scene.rules(day).notices.active_slots,  # type: ignore[misc]
         )
         for slot, send in due:
             until = cutoff(slot, scene.rules(slot.day))
-            hold = await hold_in_force(session, contest.id, scene.bureau.id, slot.at)
+            if send and until not in still_open:  # asked before the figures of then are read, for all bureaus at once
+                still_open[until] = await answers_open(session, until)
+            hold = (await _holds(session, scene, slot)).get(scene.bureau.id)
             if hold and hold.dropped_at:
                 drafts = [Draft(unit, Reason.DROPPED, None, None) for unit in scene.groups]
             elif not send:
                 missed = Reason.MISSED if scene.calendar.counts(slot.day) else Reason.NOT_COUNTED
                 drafts = [Draft(unit, missed, None, None) for unit in scene.groups]
-            elif await answers_open(session, until):
+            elif still_open[until]:
                 continue  # the next round finds it due again
             else:
-                drafts = await compose(session, scene, slot, now=now, until=until)
-                drafts += await private_drafts(session, scene, slot, drafts, until=until)
+                drafts = await _all_drafts(session, scene, slot, now=now, until=until)
             held = hold is not None
             made += await insert_notices(session, scene, slot, drafts, now=now, until=until, held=held)
     return made
+
+
+async def _known(session: AsyncSession, contest: Contest) -> dict[uuid.UUID, set[dt.datetime]]:
+    """Return the slots of which each bureau (or the province) has a notice already, with whatever result."""
+    rows = await session.execute(
+        select(Notice.audience_id, Notice.slot_at).where(
+            Notice.contest_id == contest.id, Notice.audience_kind.in_([Audience.BUREAU, Audience.PROVINCE])
+        )
+    )
+    known: dict[uuid.UUID, set[dt.datetime]] = {}
+    for audience_id, slot_at in rows:
+        known.setdefault(audience_id, set()).add(slot_at)
+    return known
+
+
+async def _holds(session: AsyncSession, scene: Scene, slot: Slot) -> dict[uuid.UUID, SlotHold]:
+    if slot.at not in scene.once.holds:
+        scene.once.holds[slot.at] = await holds_in_force(session, scene.contest.id, slot.at)
+    return scene.once.holds[slot.at]
 
 
 async def claimed(session: AsyncSession, contest: Contest) -> bool:
@@ -135,8 +162,13 @@ async def scenes_of(session: AsyncSession, contest: Contest, link: str = "") -> 
     tops += [unit for unit in whole if unit.id == contest.unit_id and unit.kind == UnitKind.PROVINCE]
     held: dict[tuple[dt.date, dt.datetime], Direct] = {}
     left: dict[tuple[dt.date, dt.datetime], dict[uuid.UUID, UnitLeft]] = {}
-    below = {top.id: [unit for unit in whole if top.id in unit.path] for top in tops}
+    below: dict[uuid.UUID, list[Unit]] = {top.id: [] for top in tops}
+    for unit in whole:
+        for top_id in below.keys() & set(unit.path):
+            below[top_id].append(unit)
     places: dict[dt.date, dict[uuid.UUID, int | None]] = {}
+    wordings = await wordings_for(session, [top.path for top in tops])
+    once = Once()
     return [
         Scene(
             contest,
@@ -146,12 +178,13 @@ async def scenes_of(session: AsyncSession, contest: Contest, link: str = "") -> 
             held,
             left,
             calendar,
-            await wording_for(session, top.path),
+            wording,
             link,
             whole,
             places,
+            once,
         )
-        for top in tops
+        for top, wording in zip(tops, wordings, strict=True)
     ]
 
 
@@ -165,12 +198,22 @@ async def preview(
     for scene in await scenes_of(session, contest, link):
         if audience.id in {unit.id for unit in scene.groups}:
             until = min(cutoff(slot, scene.rules(slot.day)), now)
-            drafts = await compose(session, scene, slot, now=now, until=until)
-            drafts += await private_drafts(session, scene, slot, drafts, until=until)
+            drafts = await _all_drafts(session, scene, slot, now=now, until=until)
             for draft in drafts:
                 if (draft.audience.id, draft.audience_kind) == (audience.id, kind):
                     return Preview(draft, until, slot.late(now))
     raise NotFound("该时段没有发给此受众的通报。")
+
+
+async def _all_drafts(
+    session: AsyncSession, scene: Scene, slot: Slot, *, now: dt.datetime, until: dt.datetime
+) -> list[Draft]:
+    """Return what a slot tells a bureau's groups and those who are told privately."""
+    paused = scene.contest.state == ContestState.PAUSED
+    if scene.branches and not slot.final and not paused and scene.calendar.counts(slot.day):
+        await left_at(session, scene, slot.day, until)  # with the figures, in one reading of the answers
+    drafts = await compose(session, scene, slot, now=now, until=until)
+    return drafts + await private_drafts(session, scene, slot, drafts, until=until)
 
 
 async def compose(
@@ -184,7 +227,9 @@ async def compose(
     rules = scene.rules(slot.day)
     paused = scene.contest.state == ContestState.PAUSED
     everyone = figures[scene.bureau.id]
-    nothing = reason_to_skip_all(slot, rules, paused=paused, expected=everyone.expected)
+    nothing = reason_to_skip_all(
+        slot, rules, paused=paused, expected=everyone.expected, participated=everyone.participated
+    )
     if nothing:
         return [Draft(unit, nothing, None, None) for unit in scene.groups]
     occasion = occasion_of(scene, slot, now=now, until=until)
@@ -197,7 +242,7 @@ async def compose(
         total=everyone,
         headquarters=total(direct.get(unit.id, Figures()) for unit in scene.units if unit.id not in below),
         standings=standings,
-        done_yesterday=await _done_yesterday(session, scene, slot),
+        done_yesterday=await _done_yesterday(session, scene, slot, until=until),
         earlier=earlier,
         earlier_ranks=ranks,
         words=PROVINCE if scene.is_province else CITY,
@@ -247,11 +292,12 @@ def occasion_of(scene: Scene, slot: Slot, *, now: dt.datetime, until: dt.datetim
     )
 
 
-async def _done_yesterday(session: AsyncSession, scene: Scene, slot: Slot) -> int | None:
+async def _done_yesterday(session: AsyncSession, scene: Scene, slot: Slot, *, until: dt.datetime) -> int | None:
     day = scene.calendar.previous(slot.day)
     if slot.name not in _COMPARED_WITH_YESTERDAY or day is None:
         return None
-    until = cutoff(slot_on(day, slot.name), scene.rules(day))
+    # A preview speaks of an earlier hour than the slot's.
+    until = min(cutoff(slot_on(day, slot.name), scene.rules(day)), until - (slot.day - day))
     return roll_up(scene.units, await figures_at(session, scene, day, until))[scene.bureau.id].done
 
 
@@ -296,7 +342,9 @@ async def _named(
 
 
 async def _thanked(session: AsyncSession, scene: Scene, slot: Slot) -> set[uuid.UUID]:
-    """Return the branches that an earlier slot of this contest day told that they are complete."""
+    """Return the contest's branches that an earlier slot of this contest day told that they are complete."""
+    if slot.at in scene.once.thanked:
+        return scene.once.thanked[slot.at]
     found = await session.scalars(
         select(Notice.audience_id).where(
             Notice.contest_id == scene.contest.id,
@@ -307,4 +355,5 @@ async def _thanked(session: AsyncSession, scene: Scene, slot: Slot) -> set[uuid.
             Notice.stats["complete"].as_boolean(),
         )
     )
-    return set(found.all())
+    scene.once.thanked[slot.at] = set(found.all())
+    return scene.once.thanked[slot.at]

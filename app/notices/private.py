@@ -9,19 +9,13 @@ from sqlalchemy import select
 
 from app.notices.audiences import Audience, Missing, merged_left, nearest
 from app.notices.models import Notice
-from app.notices.recipients import lots_of, officers_channels, ways_below
+from app.notices.recipients import first_lots_of, officers_channels, ways_of
 from app.notices.rules import Reason
 from app.notices.scene import Draft, Lot
 from app.notices.stats import BranchStats, as_json
-from app.notices.text_private import (
-    LiaisonStats,
-    liaison_json,
-    write_forecast,
-    write_leader,
-    write_liaison,
-    write_nudge,
-    write_nudges,
-)
+from app.notices.templates.service import BUILT_IN, both
+from app.notices.text import write_nudges
+from app.notices.text_private import ForecastStats, LiaisonStats, NudgeStats, leader_stats, liaison_json
 from app.notices.unfinished import UnitLeft, accounts_to_nudge, unfinished_by_unit
 
 if TYPE_CHECKING:
@@ -38,24 +32,22 @@ if TYPE_CHECKING:
     from app.notices.stats import Occasion, Standing
     from app.notices.text import Text
 
-_TO_LEADERS = ("08:00", "18:00")
-
 
 async def private_drafts(
     session: AsyncSession, scene: Scene, slot: Slot, drafts: Sequence[Draft], *, until: dt.datetime
 ) -> list[Draft]:
     """Return what a slot tells the liaison officers and leaders of those branches whose groups are told something."""
-    told = [(draft.audience, draft.about) for draft in drafts if draft.about]
+    told = [(draft.audience, draft.about, draft.stats or {}) for draft in drafts if draft.about]
     if not told:
         return []
-    ways = await ways_below(session, [unit.id for unit, _ in told], slot.at)
+    ways = await ways_of(session, scene, slot.at)
     left = await left_at(session, scene, slot.day, until)
-    below: dict[uuid.UUID, list[UnitLeft]] = {unit.id: [] for unit, _ in told}
+    below: dict[uuid.UUID, list[UnitLeft]] = {unit.id: [] for unit, *_ in told}
     for unit in scene.units:
         for branch_id in below.keys() & set(unit.path):
             below[branch_id].append(left.get(unit.id, UnitLeft()))
     made = []
-    for unit, about in told:
+    for unit, about, stats_json in told:
         parts = below[unit.id]
         stats = LiaisonStats(
             about,
@@ -64,25 +56,32 @@ async def private_drafts(
             sum(part.reminded_done for part in parts),
             scene.link,
         )
-        figures = as_json(about) | {"people": liaison_json(stats)}
+        figures = stats_json | {"people": liaison_json(stats)}
         problem = ways.problem(unit.id, Audience.LIAISON)
-        made.append(Draft(unit, problem, write_liaison(stats), figures, Audience.LIAISON))
-        made += _to_leader(unit.id, ways, Draft(unit, None, None, as_json(about), Audience.LEADER), about)
+        text, source = scene.wording.say(stats)
+        made.append(Draft(unit, problem, text, figures, Audience.LIAISON, source=source))
+        made += _to_leader(scene, ways, Draft(unit, None, None, stats_json, Audience.LEADER), about)
     return made
 
 
-def _to_leader(unit_id: uuid.UUID, ways: Ways, draft: Draft, about: BranchStats) -> list[Draft]:
-    text = write_leader(about) if about.occasion.slot.name in _TO_LEADERS else None
-    problem = ways.problem(unit_id, Audience.LEADER)
-    if text is None or problem is Reason.NO_PERSON:  # many a unit's head is not in the roster: that is no fault
+def _to_leader(scene: Scene, ways: Ways, draft: Draft, about: BranchStats) -> list[Draft]:
+    stats = leader_stats(about)
+    problem = ways.problem(draft.audience.id, Audience.LEADER)
+    if stats is None or problem is Reason.NO_PERSON:  # many a unit's head is not in the roster: that is no fault
         return []
-    return [draft._replace(reason=problem, text=text)]
+    text, source = scene.wording.say(stats)
+    return [draft._replace(reason=problem, text=text, source=source)]
 
 
 async def left_at(session: AsyncSession, scene: Scene, day: dt.date, until: dt.datetime) -> dict[uuid.UUID, UnitLeft]:
-    """Return who had not finished a contest day at an instant, by unit; read once for all bureaus of the contest."""
+    """Return who had not finished a contest day at an instant, by unit; read once for all bureaus of the contest.
+
+    The day's figures as of then come with it, and are there for `figures_at` if it has none yet.
+    """
     if (day, until) not in scene.left:
-        scene.left[day, until] = await unfinished_by_unit(session, scene.contest, scene.rules(day), day, until)
+        left, figures = await unfinished_by_unit(session, scene.contest, scene.rules(day), day, until)
+        scene.left[day, until] = left
+        scene.held.setdefault((day, until), figures)
     return scene.left[day, until]
 
 
@@ -121,11 +120,12 @@ async def forecast_drafts(
         for unit, own in zip(scene.branches, standings, strict=True)
         if own.figures.unfinished
     ]
-    ways = await ways_below(session, [unit.id for unit, _ in unfinished], occasion.slot.at)
+    ways = await ways_of(session, scene, occasion.slot.at)
     drafts = []
     for unit, stats in unfinished:
         problem = ways.problem(unit.id, Audience.FORECAST)
-        drafts.append(Draft(unit, problem, write_forecast(stats), as_json(stats), Audience.FORECAST))
+        text, source = scene.wording.say(ForecastStats(stats))
+        drafts.append(Draft(unit, problem, text, as_json(stats), Audience.FORECAST, source=source))
     return drafts or nothing(scene, Audience.FORECAST, Reason.NOBODY_LEFT)
 
 
@@ -134,11 +134,14 @@ async def nudge_drafts(
 ) -> list[Draft]:
     """Return one notice to a bureau's unfinished officers, with its lots: each hears what they lack themselves.
 
-    An account that several officers share hears once.
+    An account that several officers share hears once, and everybody through one channel: two a day are two.
     """
     day, rules = occasion.slot.day, scene.rules(occasion.slot.day)
     paths = {unit.id: unit.path for unit in scene.units}
-    found = await accounts_to_nudge(session, scene.contest, rules, day, occasion.cutoff_at, unit_ids=paths)
+    at = occasion.cutoff_at
+    if at not in scene.once.nudge:
+        scene.once.nudge[at] = await accounts_to_nudge(session, scene.contest, rules, day, at)
+    found = [(unit, *one) for unit, left in scene.once.nudge[at].items() if unit in paths for one in left]
     told: set[str] = set()
     heard: dict[tuple[Missing, tuple[uuid.UUID, ...]], list[str]] = {}
     by_key: dict[tuple[uuid.UUID, ...], list[Channel]] = {}
@@ -153,12 +156,15 @@ async def nudge_drafts(
     if not heard:
         return nothing(scene, Audience.NUDGE, Reason.NOBODY_LEFT)
     lots: list[Lot] = []
+    source = BUILT_IN
     counts: Counter[Text] = Counter()
     for (missing, key), accounts in sorted(heard.items(), key=lambda item: item[0]):
-        text = write_nudge(occasion, missing, rules)
+        text, by = scene.wording.say(NudgeStats(occasion, missing, rules))
+        source = both(source, by)
         counts[text] += len(accounts)
-        lots += lots_of(by_key[key], text, accounts)
+        lots += first_lots_of(by_key[key], text, accounts)
     if not lots:  # accounts there are, but none that these channels can address
         return nothing(scene, Audience.NUDGE, Reason.NO_ACCOUNT)
     stats = {"officers": len(told), "cutoff_at": occasion.cutoff_at.isoformat()}
-    return [Draft(scene.bureau, None, write_nudges(occasion, list(counts.items())), stats, Audience.NUDGE, lots=lots)]
+    text = write_nudges(occasion, list(counts.items()))
+    return [Draft(scene.bureau, None, text, stats, Audience.NUDGE, source=source, lots=lots)]

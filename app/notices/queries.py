@@ -13,7 +13,7 @@ from app.core.ids import parse_id
 from app.notices.audiences import PRIVATE
 from app.notices.models import Channel, Delivery, DeliveryAttempt, Notice
 from app.roster.access import WATCHES, Caller, in_subtree
-from app.roster.models import Role, Unit
+from app.roster.models import Officer, Role, Unit
 
 if TYPE_CHECKING:
     import uuid
@@ -37,11 +37,12 @@ class Addressed(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """A delivery with its channel (None: a person forwards it) and its attempts."""
+    """A delivery with its channel (None: a person forwards it), its attempts, and who settled it by name."""
 
     delivery: Delivery
     channel: Channel | None
     history: Sequence[DeliveryAttempt] = ()
+    settled_by: str | None = None
 
 
 async def notices_seen_by(
@@ -76,7 +77,7 @@ async def notices_seen_by(
 
 
 def _readable(caller: Caller) -> ColumnElement[bool]:
-    """Condition on Notice: names of officers are for those who may see single officers."""
+    """Condition on Notice: what is told to single people, by name, is for those who may see single officers."""
     return true() if caller.has(*WATCHES) else Notice.audience_kind.not_in(PRIVATE)
 
 
@@ -120,16 +121,17 @@ async def deliveries_of(session: AsyncSession, notice_ids: Iterable[uuid.UUID]) 
     """Return the deliveries of these notices, by notice, channel by channel, parts in order."""
     ids = list(notice_ids)
     found = await session.execute(
-        select(Delivery, Channel)
+        select(Delivery, Channel, Officer.name)
         .outerjoin(Channel, Channel.id == Delivery.channel_id)
+        .outerjoin(Officer, Officer.id == Delivery.settled_by)
         .where(Delivery.notice_id.in_(ids))
         .order_by(Delivery.channel_id, Delivery.lot, Delivery.part)
     )
     rows = found.all()
     history = await attempts_of(session, [row[0].id for row in rows])
     by_notice: dict[uuid.UUID, list[Sent]] = {notice_id: [] for notice_id in ids}
-    for delivery, channel in rows:
-        by_notice[delivery.notice_id].append(Sent(delivery, channel, history.get(delivery.id, ())))
+    for delivery, channel, settled_by in rows:
+        by_notice[delivery.notice_id].append(Sent(delivery, channel, history.get(delivery.id, ()), settled_by))
     return by_notice
 
 
@@ -154,12 +156,17 @@ async def delivery_below(session: AsyncSession, caller: Caller, delivery_id: str
         select(Delivery)
         .join(Notice, Notice.id == Delivery.notice_id)
         .join(Unit, Unit.id == Notice.audience_id)
-        .where(Delivery.id == parse_id(delivery_id), in_subtree(caller))
+        .where(Delivery.id == parse_id(delivery_id), in_subtree(caller), _settled_by(caller))
         .with_for_update(of=Delivery)
     )
     if found is None:
         raise NotFound("没有找到这条消息。")
     return found
+
+
+def _settled_by(caller: Caller) -> ColumnElement[bool]:
+    """Condition on Delivery: an alert hangs on the notice that went wrong, but is the administrators' own."""
+    return true() if caller.has(Role.BUREAU, Role.ADMIN) else Delivery.kind != "alert"
 
 
 async def channels_below(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-from app.notices.rules import Outcome, State
+from app.notices.rules import LOOK, Outcome, State
 
-LOOK = "请到群内查看后再确认或重发。"
 BROKEN_OFF = f"发送进程中断，对方可能已收到；{LOOK}"
 REPEATED = "发送进程中断，对方可能已收到；稍后自动重试，对方会去掉重复的一条。"
 NOT_REPEATED = f"已不能自动重发；此前的一次发送对方可能已收到，{LOOK}"

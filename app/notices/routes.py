@@ -34,7 +34,7 @@ from app.notices.schemas import (
 )
 from app.papers.rules import NoContest
 from app.roster.access import WATCHES, Caller, require, unit_below
-from app.roster.models import Role, Unit, UnitKind
+from app.roster.models import Officer, Role, Unit, UnitKind
 from app.roster.signed_in import SignedIn
 
 if TYPE_CHECKING:
@@ -225,4 +225,5 @@ async def _settle(act: Callable[..., Awaitable[Delivery]], delivery_id: str, cal
         channel = await session.get(Channel, delivery.channel_id) if delivery.channel_id else None
         history = (await queries.attempts_of(session, [delivery.id])).get(delivery.id, ())
         await act(session, delivery, now=now, actor_id=caller.officer_id)
-    return _json(delivery_view(queries.Sent(delivery, channel, history)))
+        by = await session.get(Officer, delivery.settled_by) if delivery.settled_by else None
+    return _json(delivery_view(queries.Sent(delivery, channel, history, by.name if by else None)))

@@ -1,4 +1,4 @@
-"""When a notice is due, what becomes of a delivery, and how a long text is split: values in, values out."""
+"""When a notice is due, and what becomes of a delivery: values in, values out."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ FINAL = "08:00"
 
 SETTLE = dt.timedelta(seconds=10)
 """From a slot to the freezing of its figures: answer transactions begun before it end within 5 s."""
+
+_MORNING, _LATEST, _NIGHT = dt.time(8), dt.time(22, 30), dt.time(23)
 
 ON_TIME = dt.timedelta(minutes=5)
 """A notice made later than this after its slot is marked 「补发」."""
@@ -94,6 +96,19 @@ def compared_with(day: dt.date, previous: dt.date) -> str:
     return "前一日" if previous == day - dt.timedelta(days=1) else "前一竞赛日"
 
 
+def by_day(instant: dt.datetime, latest: dt.time = _LATEST) -> dt.datetime:
+    """Return the instant itself, or at night (from `latest` on) the next 8:00: nothing goes out at night."""
+    here = local(instant)
+    if here.time() < _MORNING:
+        return at(here.date(), _MORNING)
+    return instant if here.time() < latest else at(here.date() + dt.timedelta(days=1), _MORNING)
+
+
+def before_night(goes_out_at: dt.datetime, allowed: dt.timedelta) -> dt.datetime:
+    """Return until when a message that goes out by day may be tried: so long, at the latest until 23:00."""
+    return min(goes_out_at + allowed, at(local(goes_out_at).date(), _NIGHT))
+
+
 class Due(NamedTuple):
     """A slot without notices, and whether they may still be sent."""
 
@@ -147,15 +162,21 @@ class Reason(StrEnum):
     MISSED = "missed"
     HELD_TOO_LONG = "held-past-window"
     DROPPED = "held-and-dropped"
+    SLOT_HELD = "slot-held"
     NO_PERSON = "nobody-holds-role"
     NO_CHANNEL = "no-private-channel"
     NO_ACCOUNT = "no-private-account"
     NOBODY_LEFT = "nobody-left"
 
 
-def reason_to_skip_all(slot: Slot, rules: PlayRules, *, paused: bool, expected: int) -> Reason | None:
-    """Return why nobody is sent this slot's notice, or None."""
-    if paused:
+def reason_to_skip_all(
+    slot: Slot, rules: PlayRules, *, paused: bool, expected: int, participated: int
+) -> Reason | None:
+    """Return why nobody is sent this slot's notice, or None.
+
+    A contest that is paused in the morning still reports the day before, if anybody took part in it.
+    """
+    if paused and not (slot.final and participated):
         return Reason.PAUSED
     if not slot.final and slot.at <= opens_at(rules, slot.day):
         return Reason.NOT_OPEN
@@ -204,6 +225,7 @@ DOUBT = _step(State.UNCERTAIN, State.POSTING)
 REPEAT = _step(State.RETRY, State.POSTING)
 GIVE_UP = _step(State.UNCERTAIN, State.PENDING, State.RETRY)
 EXPIRE = _step(State.EXPIRED, State.PENDING, State.RETRY)
+REVIVE = _step(State.RETRY, State.PENDING, State.RETRY, State.EXPIRED)
 RESEND = _step(State.RETRY, State.UNCERTAIN, State.DEAD)
 CONFIRM = _step(State.SENT, State.UNCERTAIN, State.TO_FORWARD)
 HAND_OVER = _step(State.TO_FORWARD, State.PENDING, State.RETRY, State.CLAIMED)
@@ -264,6 +286,10 @@ class Outcome:
     close: bool = False
 
 
+LOOK = "请到群内查看（不发到群的，请向收件人核实）后再确认或重发。"
+"""What a person does about a doubt: whether the channel leads to a group or to single people, both find their words."""
+
+
 class Failure(StrEnum):
     """How a POST can fail without an answer."""
 
@@ -274,11 +300,11 @@ class Failure(StrEnum):
 
 FAILURES = {
     Failure.NOT_CONNECTED: Outcome(State.RETRY, "连接不上对方服务器，消息未发出，稍后自动重试。"),
-    Failure.BROKEN: Outcome(State.UNCERTAIN, "发送途中连接中断，对方可能已收到；请到群内查看后再确认或重发。"),
-    Failure.TIMED_OUT: Outcome(State.UNCERTAIN, "等候对方答复超时，对方可能已收到；请到群内查看后再确认或重发。"),
+    Failure.BROKEN: Outcome(State.UNCERTAIN, f"发送途中连接中断，对方可能已收到；{LOOK}"),
+    Failure.TIMED_OUT: Outcome(State.UNCERTAIN, f"等候对方答复超时，对方可能已收到；{LOOK}"),
 }
 
-UNREADABLE = Outcome(State.UNCERTAIN, "对方的答复无法辨认，可能已收到；请到群内查看后再确认或重发。")
+UNREADABLE = Outcome(State.UNCERTAIN, f"对方的答复无法辨认，可能已收到；{LOOK}")
 
 
 def outcome_of_status(status: int) -> Outcome | None:
@@ -286,7 +312,7 @@ def outcome_of_status(status: int) -> Outcome | None:
     if 200 <= status < 300:  # noqa: PLR2004
         return None
     if status >= 500:  # noqa: PLR2004
-        detail = f"对方服务器出错（HTTP {status}），可能已收到；请到群内查看后再确认或重发。"
+        detail = f"对方服务器出错（HTTP {status}），可能已收到；{LOOK}"
         return Outcome(State.UNCERTAIN, detail)
     if status in {408, 429}:
         return Outcome(State.RETRY, f"对方服务器繁忙（HTTP {status}），消息未发出，稍后自动重试。")
@@ -351,41 +377,3 @@ def reserve(
         if most is not None and len(recent) >= most:
             free_at = max(free_at, recent[-most] + window)
     return Reservation([*recent, now] if free_at == now else None, free_at)
-
-
-_BREAKS = "。；，、：）"
-_WIDEST = 4  # bytes of the longest UTF-8 character
-
-
-def split(text: str, limit: int) -> list[str]:
-    """Split a text into parts of at most `limit` UTF-8 bytes, at line ends where possible.
-
-    A line that is too long by itself is cut after a punctuation mark, at worst between two characters.
-    """
-    if limit < _WIDEST:
-        raise ValueError(f"a part of {limit} bytes cannot hold every character")
-    parts: list[str] = []
-    for line in text.split("\n"):
-        for piece in _pieces(line, limit):
-            joined = f"{parts[-1]}\n{piece.text}" if parts and piece.starts_line else None
-            if joined is not None and len(joined.encode()) <= limit:
-                parts[-1] = joined
-            else:
-                parts.append(piece.text)
-    return [part for part in (part.strip("\n") for part in parts) if part]
-
-
-class _Piece(NamedTuple):
-    text: str
-    starts_line: bool
-
-
-def _pieces(line: str, limit: int) -> list[_Piece]:
-    pieces: list[_Piece] = []
-    rest = line
-    while len(rest.encode()) > limit:
-        head = rest.encode()[:limit].decode(errors="ignore")
-        end = max(head.rfind(mark) for mark in _BREAKS) + 1 or len(head)
-        pieces.append(_Piece(rest[:end], not pieces))
-        rest = rest[end:]
-    return [*pieces, _Piece(rest, not pieces)]

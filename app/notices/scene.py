@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from app.contests.models import Contest, ContestRules
     from app.contests.rules import Calendar, PlayRules
-    from app.notices.models import Channel, Notice
+    from app.notices.audiences import Missing
+    from app.notices.models import Channel, Notice, SlotHold
+    from app.notices.recipients import Ways
     from app.notices.stats import BranchStats
     from app.notices.templates.service import Wording
     from app.notices.text import Text
@@ -27,6 +29,21 @@ if TYPE_CHECKING:
 
 Direct = dict[uuid.UUID, Figures]
 """Figures by the unit that the officers are assigned to itself."""
+
+
+@dataclass
+class Once:
+    """What one planning reads once for all bureaus of a contest, by the day, slot or instant that it is of.
+
+    `ways` to the people of all units, the branches `thanked` before a slot, the accounts to `nudge` by unit, a slot's
+    `holds` by unit, and the channels of the `groups` by unit (None: not read yet).
+    """
+
+    ways: dict[dt.date, Ways] = field(default_factory=dict)
+    thanked: dict[dt.datetime, set[uuid.UUID]] = field(default_factory=dict)
+    nudge: dict[dt.datetime, dict[uuid.UUID, list[tuple[Missing, list[str]]]]] = field(default_factory=dict)
+    holds: dict[dt.datetime, dict[uuid.UUID, SlotHold]] = field(default_factory=dict)
+    groups: dict[uuid.UUID, list[Channel]] | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +66,7 @@ class Scene:
     link: str = ""
     whole: Sequence[Unit] = ()
     places: dict[dt.date, dict[uuid.UUID, int | None]] = field(default_factory=dict)
+    once: Once = field(default_factory=Once)
 
     @property
     def is_province(self) -> bool:

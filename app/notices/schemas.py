@@ -40,7 +40,7 @@ Why = Annotated[
     Reason | None,
     Field(
         description="不发的原因。contest-paused：竞赛暂停；day-not-open：当日尚未开放；nobody-expected：无应参赛人员；"
-        "already-thanked：此前已通报全员完成；missed：已过时限；held-past-window：暂缓期间过了发送时限；held-and-dropped：暂缓后取消；day-not-counted：当日不计入竞赛；"
+        "already-thanked：此前已通报全员完成；missed：已过时限；held-past-window：暂缓期间过了发送时限；held-and-dropped：暂缓后取消；slot-held：所预告的时段正在暂缓；day-not-counted：当日不计入竞赛；"
         "nobody-holds-role：该单位没有联络员（负责人），请在花名册中设置角色；"
         "no-private-channel：没有可发私信的通道，请管理员为该单位或上级单位添加受众为 officers 的通道；"
         "no-private-account：联络员（负责人）没有企业微信账号，请在花名册中补上；nobody-left：没有需要提示的人员。"
@@ -101,7 +101,15 @@ class DeliveryOut(BaseModel):
     history: list[AttemptOut] = Field(description="各次发送，先后为序")
     last_error: str | None = Field(description="没有发出的原因和办法；sent 而有值的，是部分收件人没有收到")
     sent_at: dt.datetime | None
+    settled_by: str | None = Field(description="最近一次重发、确认或标记已转发的人；没有的为 null")
     text: str = Field(description="该条消息的全文，供人工转发时复制")
+
+
+class WrittenWith(BaseModel):
+    """所用的模板和版本."""
+
+    id: str
+    version: int
 
 
 class NoticeOut(BaseModel):
@@ -119,6 +127,7 @@ class NoticeOut(BaseModel):
     body: str | None
     stats: dict[str, Any] | None
     cutoff_at: dt.datetime
+    template: WrittenWith | None = Field(description="所用的本单位模板及其版本；内置文字为 null")
     warning: str | None = Field(description="本单位的模板写不出这份通报、改用内置文字的原因；没有的为 null")
     deliveries: list[DeliveryOut]
 
@@ -197,6 +206,7 @@ def delivery_view(sent: Sent) -> dict[str, Any]:
         ],
         "last_error": delivery.last_error,
         "sent_at": delivery.sent_at,
+        "settled_by": sent.settled_by,
         "text": delivery.payload,
     }
 
@@ -207,6 +217,7 @@ def notice_view(notice: Notice, audience: Unit, deliveries: Sequence[Sent]) -> d
         "id": str(notice.id),
         "contest_id": str(notice.contest_id),
         **_frozen(notice, audience, deliveries),
+        "template": {"id": str(notice.template_id), "version": notice.template_version} if notice.template_id else None,
         "warning": notice.warning,
         "deliveries": [delivery_view(sent) for sent in deliveries],
     }

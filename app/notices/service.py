@@ -8,19 +8,28 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from app.core import audit, metrics
-from app.core.clock import Clock, local, wire
+from app.core.clock import Clock, local, local_day, wire
 from app.core.errors import Conflict
 from app.notices.alerts import raise_alerts
-from app.notices.audiences import GROUPS, Audience
+from app.notices.audiences import CALLED, GROUPS, Audience
 from app.notices.drafts.service import propose
-from app.notices.models import Channel, Delivery, DeliveryAttempt
+from app.notices.models import Channel, Delivery, DeliveryAttempt, Notice
 from app.notices.organisers import plan_previews
 from app.notices.own_slots import plan_own_slots
 from app.notices.planner import contests_at, plan
-from app.notices.rules import ATTEMPTS, ATTEMPTS_KEPT, CONFIRM, RESEND, RESEND_WITHIN, UNDER_WAY, State
+from app.notices.rules import (
+    ATTEMPTS,
+    ATTEMPTS_KEPT,
+    CONFIRM,
+    RESEND,
+    RESEND_WITHIN,
+    REVIVE,
+    UNDER_WAY,
+    State,
+)
 from app.notices.worker import Worker
 from app.participation.service import freeze_finished_days
 
@@ -67,13 +76,7 @@ class ChannelUnavailable(Conflict):
     title = "通道已停用或删除"
 
 
-_PRIVATE: dict[str, str] = {
-    Audience.LIAISON: "联络员私信",
-    Audience.LEADER: "负责人私信",
-    Audience.FORECAST: "联络员预告",
-    Audience.NUDGE: "本人提示",
-    Audience.ORGANISERS: "组织人员预览",
-}
+_OF_THE_DAY = (Audience.FORECAST, Audience.NUDGE, Audience.ORGANISERS)
 
 
 @dataclass
@@ -101,7 +104,7 @@ class TickReport:
         for notice, audience in self.made:
             lines.append(f"{local(notice.slot_at):%m-%d %H:%M}  {audience}：{notice.title or notice.reason}")
             lines += [f"    {line}" for line in (notice.body or "").split("\n") if self.dry_run and line]
-        lines += [f"{_PRIVATE[kind]}：{count}份" for kind, count in sorted(self._private_by_kind().items())]
+        lines += [f"{CALLED[kind]}：{count}份" for kind, count in sorted(self._private_by_kind().items())]
         lines += [f"投递 {outcome}：{count}条" for outcome, count in sorted(self.outcomes.items())]
         lines += [f"未能生成通报：{name}，详见日志。" for name in self.failed]
         return "\n".join(lines if len(lines) > 1 else [*lines, "没有到时的通报和待投递的消息。"])
@@ -190,6 +193,7 @@ async def resend(session: AsyncSession, delivery: Delivery, *, now: dt.datetime,
     """
     if delivery.state in UNDER_WAY:
         return delivery
+    await _refuse_outdated(session, delivery, now)
     if delivery.state not in RESEND.sources:
         raise DeliveryNotResendable("只有发送失败或不能确定是否送达的消息可以重发。", state=delivery.state)
     channel = await session.get_one(Channel, delivery.channel_id)
@@ -199,7 +203,8 @@ async def resend(session: AsyncSession, delivery: Delivery, *, now: dt.datetime,
     delivery.state, delivery.next_at, delivery.settled_by = RESEND.target, now, actor_id
     delivery.deadline = max(delivery.deadline, now + RESEND_WITHIN)
     delivery.attempts_allowed = delivery.attempts + ATTEMPTS
-    delivery.doubt_at = None  # whoever asks has looked
+    delivery.doubt_at = delivery.alerted_at = None  # whoever asks has looked; what goes wrong now is news
+    await _revive(session, delivery, now=now)
     await _audit(session, "delivery.resend", delivery, before, now=now, actor_id=actor_id)
     return delivery
 
@@ -216,8 +221,35 @@ async def confirm(session: AsyncSession, delivery: Delivery, *, now: dt.datetime
     before = delivery.state
     delivery.state, delivery.sent_at, delivery.settled_by = CONFIRM.target, now, actor_id
     delivery.last_error = None  # of a sent one it would tell who was left out
+    await _revive(session, delivery, now=now)
     await _audit(session, "delivery.confirm", delivery, before, now=now, actor_id=actor_id)
     return delivery
+
+
+async def _refuse_outdated(session: AsyncSession, delivery: Delivery, now: dt.datetime) -> None:
+    notice = await session.get_one(Notice, delivery.notice_id)
+    if notice.audience_kind in _OF_THE_DAY and local_day(notice.slot_at) != local_day(now):
+        raise DeliveryNotResendable("这是当日的预告、提示或预览，已经过时，不再重发。", state=delivery.state)
+
+
+async def _revive(session: AsyncSession, delivery: Delivery, *, now: dt.datetime) -> None:
+    """Let the later parts follow (the picture, too) that waited for a settled one, though their time had run out."""
+    later = await session.scalars(
+        select(Delivery)
+        .where(
+            Delivery.notice_id == delivery.notice_id,
+            Delivery.channel_id == delivery.channel_id,
+            Delivery.lot == delivery.lot,
+            Delivery.part > delivery.part,
+            Delivery.state.in_(REVIVE.sources),
+        )
+        .order_by(Delivery.part)
+        .with_for_update()
+    )
+    for part in later:
+        part.state, part.next_at, part.last_error = REVIVE.target, now, None
+        part.deadline = max(part.deadline, now + RESEND_WITHIN)
+        part.attempts_allowed = max(part.attempts_allowed, part.attempts + ATTEMPTS)
 
 
 async def _audit(

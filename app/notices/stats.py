@@ -49,8 +49,8 @@ class Occasion:
 
     @property
     def closed(self) -> bool:
-        """Whether the day reported was over at the slot."""
-        return self.slot.at >= self.closes_at
+        """Whether the day reported was over when this is told."""
+        return max(self.slot.at, self.issued_at) >= self.closes_at
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,10 @@ def _noon(stats: BranchStats) -> Paragraphs:
     own, occasion = stats.own.figures, stats.occasion
     tasks = "每日一测和匹配对战" if occasion.with_matches else "每日一测"
     asked = f"请利用休息间隙完成{tasks}，操作有困难的请联系本单位联络员。"
-    counts = [f"已完成{own.done}人", f"进行中{own.in_progress}人", f"未开始{own.not_started}人"]
+    if not own.participated and not own.in_progress:
+        counts = [f"应参赛{own.expected}人", "尚无人参赛"]
+    else:
+        counts = [f"已完成{own.done}人", f"进行中{own.in_progress}人", f"未开始{own.not_started}人"]
     return _progress(stats, "12:00", counts, {"要求": f"{closing(occasion)}。" if occasion.closed else asked})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from app.notices.text import Text
 from app.notices.wording import date, moment, office_phone, points, share
@@ -31,14 +31,20 @@ def write_correction(before: BureauStats, after: BureauStats, *, reason: str, is
     else:
         head = f"{greeting}因{reason}，对{day}竞赛情况进行了复核，各项数据和名次均无须更正。"
         told = f"第{occasion.number}期通报继续有效。"
+    corrected = "更正后数据" if sections else ""
     lines = [
         head,
         *(f"{numeral}、{part}" for numeral, part in zip("一二", sections, strict=False)),
         told,
-        f"更正后数据统计截至{moment(occasion.cutoff_at)}",
+        f"{corrected}统计截至{moment(occasion.cutoff_at)}",
         f"{occasion.issuer}{office_phone(occasion.office_phone)}　{moment(issued_at)}",
     ]
-    return Text(f"关于更正第{occasion.number}日竞赛情况的通报", "\n".join(lines))
+    about = (
+        f"关于更正第{occasion.number}日竞赛情况的通报"
+        if sections
+        else f"关于第{occasion.number}日竞赛情况复核结果的通报"
+    )
+    return Text(about, "\n".join(lines))
 
 
 def _totals(before: Figures, after: Figures) -> str:
@@ -69,20 +75,37 @@ def _places(before: BureauStats, after: BureauStats) -> str:
     ]
     if not changed:
         return ""
-    listed = "；".join(_change(was, now) for was, now in changed)
+    listed = "；".join(
+        _change(_Told(was, _shared(was, before)), _Told(now, _shared(now, after))) for was, now in changed
+    )
     rest = f"。其余{after.words.one}不变" if len(changed) < len(after.standings) else ""
     return f"{after.words.each}综合得分和名次。{listed}{rest}。"
 
 
-def _change(was: Standing, now: Standing) -> str:
-    if was.rank == now.rank:
-        return f"{now.short}由{_score(was)}更正为{_score(now)}（仍列第{now.rank}位）"
-    return f"{now.short}由{_place(was)}更正为{_place(now)}"
+class _Told(NamedTuple):
+    standing: Standing
+    shared: bool
+
+    @property
+    def rank(self) -> str:
+        return f"{'并' if self.shared else ''}列第{self.standing.rank}位"
+
+
+def _shared(one: Standing, stats: BureauStats) -> bool:
+    return [(s.group, s.rank) for s in stats.standings].count((one.group, one.rank)) > 1
+
+
+def _change(was: _Told, now: _Told) -> str:
+    if was.standing.rank == now.standing.rank:
+        still = f"仍{now.rank}"
+        return f"{now.standing.short}由{_score(was.standing)}更正为{_score(now.standing)}（{still}）"
+    return f"{now.standing.short}由{_place(was)}更正为{_place(now)}"
 
 
 def _score(standing: Standing) -> str:
     return points(standing.score.index or Fraction(0))
 
 
-def _place(standing: Standing) -> str:
-    return "不参加排名" if standing.rank is None else f"{_score(standing)}（第{standing.rank}位）"
+def _place(told: _Told) -> str:
+    rank = told.rank.removeprefix("列")
+    return "不参加排名" if told.standing.rank is None else f"{_score(told.standing)}（{rank}）"

@@ -1,30 +1,47 @@
-"""The texts for single people: liaison officers, leaders, and officers who have not finished yet."""
+"""The texts for single people: liaison officers, leaders, and officers who have not finished: figures in, named pieces out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from app.core.clock import wire
 from app.notices.audiences import FORECASTS, MOST_NAMES, Left, Missing, concern, minutes_needed
-from app.notices.text import Text
-from app.notices.wording import clock, listed_names, moment, percent, share
+from app.notices.layouts import TITLE
+from app.notices.wording import as_of, clock, listed_names, percent, share
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from app.contests.rules import PlayRules
+    from app.notices.audiences import Concern
+    from app.notices.layouts import Paragraphs
     from app.notices.stats import BranchStats, Occasion
+
+_TO_LEADERS = ("08:00", "18:00")
 
 
 @dataclass(frozen=True)
-class LiaisonStats:
+class _OfBranch:
+    """What single people are told of a branch."""
+
+    branch: BranchStats
+
+    @property
+    def occasion(self) -> Occasion:
+        """The slot's occasion."""
+        return self.branch.occasion
+
+
+@dataclass(frozen=True)
+class LiaisonStats(_OfBranch):
     """A branch's figures with who has not finished; of those reminded that day, how many have.
 
     `link` is the address of the pages, empty where it is not configured.
     """
 
-    branch: BranchStats
+    audience: ClassVar = "liaison"
+
     left: tuple[Left, ...]
     reminded: int = 0
     reminded_done: int = 0
@@ -39,6 +56,49 @@ class LiaisonStats:
     def begun(self) -> int:
         """Those of them who have begun."""
         return sum(left.officers for left in self.left if left.missing.started)
+
+
+@dataclass(frozen=True)
+class LeaderStats(_OfBranch):
+    """A branch's figures for its leader; `wrong`: what is wrong with the finished day, None while the day goes on."""
+
+    audience: ClassVar = "leader"
+
+    wrong: Concern | None = None
+
+
+@dataclass(frozen=True)
+class ForecastStats(_OfBranch):
+    """A branch's figures 20 minutes before the slot of which its liaison officers are told."""
+
+    audience: ClassVar = "forecast"
+
+    @property
+    def comes(self) -> str:
+        """The time of the slot to come, as it is written."""
+        slot = self.occasion.slot
+        return clock(slot.at.replace(hour=int(FORECASTS[slot.name][:2]), minute=0))
+
+
+@dataclass(frozen=True)
+class NudgeStats:
+    """What officers who are nudged lack, all of them the same, under the rules of the day."""
+
+    audience: ClassVar = "nudge"
+
+    occasion: Occasion
+    missing: Missing
+    rules: PlayRules
+
+    @property
+    def minutes(self) -> int:
+        """About how many minutes it takes."""
+        return minutes_needed(self.missing, self.rules)
+
+    @property
+    def tasks(self) -> str:
+        """What is missing: 每日一测和1场对战."""
+        return _tasks(self.missing)
 
 
 def lacking(missing: Missing) -> str:
@@ -58,7 +118,7 @@ def _lists(left: Sequence[Left]) -> str:
         shown = names[:room]
         room -= len(shown)
         lists.append(f"{lacking(missing)}：{listed_names(shown, count)}" if shown else f"{lacking(missing)}{count}人")
-    return "；".join(lists)
+    return f"{'；'.join(lists)}。"
 
 
 def _begun(left: Sequence[Left]) -> list[Left]:
@@ -67,10 +127,6 @@ def _begun(left: Sequence[Left]) -> list[Left]:
 
 def _not_begun(left: Sequence[Left]) -> list[Left]:
     return [one for one in left if not one.missing.started]
-
-
-def _signed(occasion: Occasion) -> str:
-    return f"{'补发，' if occasion.late else ''}统计截至{moment(occasion.cutoff_at)}"
 
 
 def _list_of(people: Sequence[Left]) -> str:
@@ -82,35 +138,42 @@ def _list_of(people: Sequence[Left]) -> str:
 # Liaison officers.
 
 
-def write_liaison(stats: LiaisonStats) -> Text:
+def liaison(stats: LiaisonStats) -> Paragraphs:
     """Return what a branch's liaison officers are told at a slot."""
-    occasion, own = stats.branch.occasion, stats.branch.own
+    occasion, own = stats.occasion, stats.branch.own
     number = f"第{occasion.number}日"
     if occasion.slot.final:
-        title = f"{own.name}{number}未完成情况" if stats.left else f"{own.name}{number}完成情况"
-        said, call = _final(stats), "查看名单"
+        title, call = f"{own.name}{number}{'未' if stats.left else ''}完成情况", "查看名单"
     else:
         at = "截至22:00" if occasion.slot.name == "22:00" else occasion.slot.name
-        title = f"{own.name}{number}未完成情况（{at}）" if stats.left else f"{own.name}{number}进度（{at}）"
-        said, call = _PROGRESS[occasion.slot.name](stats), "打开电话名单"
+        title, call = f"{own.name}{number}{'未完成情况' if stats.left else '进度'}（{at}）", "打开电话名单"
     link = f"{call}：{stats.link}" if stats.link and stats.left else ""
-    return Text(title, "\n".join(filter(None, [said, link, _signed(occasion)])))
+    said = _LIAISON[occasion.slot.name](stats) if stats.left else _all_done(stats)
+    return {TITLE: title, **said, "链接": link, "统计截至": as_of(occasion)}
 
 
-def _final(stats: LiaisonStats) -> str:
+def _all_done(stats: LiaisonStats) -> Paragraphs:
     expected = stats.branch.own.figures.expected
-    if not stats.left:
-        return f"昨日应参赛{expected}人，已全员完成，感谢您的细致工作。"
+    if stats.occasion.slot.final:
+        said = f"昨日应参赛{expected}人，已全员完成，感谢您的细致工作。"
+    else:
+        said = f"应参赛{expected}人，已全员完成今日任务，感谢您的细致工作。今日不再发送提醒。"
+    return {"情况": said, "概况": said}
+
+
+def _final(stats: LiaisonStats) -> Paragraphs:
+    expected = stats.branch.own.figures.expected
     asked = "请了解原因；符合免参赛条件的，请按程序报批，自批准之日起计，不追溯。"
-    if stats.branch.occasion.next_opens_at is None:
+    if stats.occasion.next_opens_at is None:
         asked = "本次竞赛已全部结束，请了解原因，做好总结。"
+    people = _lists([*_not_begun(stats.left), *_begun(stats.left)])
     if not stats.begun and stats.unfinished == expected:
-        return f"昨日应参赛{expected}人，均未参赛：{_list_of(stats.left)}。{asked}"
-    return f"昨日{stats.unfinished}人未完成。{_lists([*_not_begun(stats.left), *_begun(stats.left)])}。{asked}"
-
-
-def _all_done(stats: LiaisonStats) -> str:
-    return f"应参赛{stats.branch.own.figures.expected}人，已全员完成今日任务，感谢您的细致工作。今日不再发送提醒。"
+        outline = f"昨日应参赛{expected}人，均未参赛"
+        said = f"{outline}：{_list_of(stats.left)}。"
+    else:
+        outline = f"昨日{stats.unfinished}人未完成"
+        said = f"{outline}。{people}"
+    return {"情况": said, "概况": f"{outline}。", "名单": people, "要求": asked}
 
 
 def _head(stats: LiaisonStats) -> str:
@@ -122,39 +185,43 @@ def _head(stats: LiaisonStats) -> str:
 
 
 def _closed(stats: LiaisonStats) -> str:
-    return f"今日竞赛已于{clock(stats.branch.occasion.closes_at)}截止，不再需要提醒。"
+    return f"今日竞赛已于{clock(stats.occasion.closes_at)}截止，不再需要提醒。"
 
 
-def _noon(stats: LiaisonStats) -> str:
-    if not stats.left:
-        return _all_done(stats)
+def _noon(stats: LiaisonStats) -> Paragraphs:
     begun, waiting = _begun(stats.left), _not_begun(stats.left)
-    head = _head(stats)
+    head, asked = _head(stats), ""
     if begun:
         waits = stats.unfinished - stats.begun
         head += f"：进行中{stats.begun}人，未开始{waits}人" if waits else "，均已开始"
-    if stats.branch.occasion.closed:
-        return f"{head}。{_closed(stats)}"
-    if begun and waiting:
-        return f"{head}。建议先提醒进行中的同志：{_list_of(begun)}。"
-    if begun:
-        return f"{head}：{_list_of(begun)}。请提醒大家抓紧完成。"
-    return f"{head}：{_list_of(waiting)}。请提醒大家利用休息间隙参加。"
+    if stats.occasion.closed:
+        said, asked = f"{head}。", _closed(stats)
+    elif begun and waiting:
+        said = f"{head}。建议先提醒进行中的同志：{_list_of(begun)}。"
+    else:
+        said = f"{head}：{_list_of(stats.left)}。"
+        asked = "请提醒大家抓紧完成。" if begun else "请提醒大家利用休息间隙参加。"
+    return {"情况": said, "概况": f"{head}。", "名单": _lists(stats.left), "要求": asked}
 
 
-def _evening(stats: LiaisonStats) -> str:
-    if not stats.left:
-        return _all_done(stats)
-    begun, waiting = _begun(stats.left), _not_begun(stats.left)
+def _evening(stats: LiaisonStats) -> Paragraphs:
     named, room = [], MOST_NAMES
-    for head, people in (("进行中", begun), ("未开始", waiting)):
+    for head, people in (("进行中", _begun(stats.left)), ("未开始", _not_begun(stats.left))):
         count = sum(one.officers for one in people)
         names = [name for one in people for name in one.names][:room]
         room -= len(names)
         if count:
             named.append(f"{head}：{listed_names(names, count)}" if names else f"{head}{count}人")
-    head = f"{_head(stats)}。{'；'.join(named)}。" if begun else f"{_head(stats)}：{_list_of(waiting)}。"
-    return head + (_closed(stats) if stats.branch.occasion.closed else _reminded(stats))
+    listed = f"{'；'.join(named)}。"
+    after = {"要求": _closed(stats)} if stats.occasion.closed else {"提醒情况": _reminded(stats)}
+    return _left(stats, listed) | after
+
+
+def _left(stats: LiaisonStats, listed: str) -> Paragraphs:
+    # Where nobody has begun, the names follow what was just said of them; else they stand by what they lack.
+    head = _head(stats)
+    said = f"{head}。{listed}" if stats.begun else f"{head}：{_list_of(stats.left)}。"
+    return {"情况": said, "概况": f"{head}。", "名单": listed}
 
 
 def _reminded(stats: LiaisonStats) -> str:
@@ -166,95 +233,102 @@ def _reminded(stats: LiaisonStats) -> str:
     return f"今日已提醒{stats.reminded}人，{done}。"
 
 
-def _night(stats: LiaisonStats) -> str:
-    if not stats.left:
-        return _all_done(stats)
-    head = f"{_head(stats)}。{_lists(stats.left)}。" if stats.begun else f"{_head(stats)}：{_list_of(stats.left)}。"
-    if stats.branch.occasion.closed:
-        return head + _closed(stats)
-    return f"{head}时间已晚，不再要求电话提醒，本人{clock(stats.branch.occasion.closes_at)}前仍可完成。"
+def _night(stats: LiaisonStats) -> Paragraphs:
+    occasion = stats.occasion
+    still = f"时间已晚，不再要求电话提醒，本人{clock(occasion.closes_at)}前仍可完成。"
+    return _left(stats, _lists(stats.left)) | {"要求": _closed(stats) if occasion.closed else still}
 
 
-_PROGRESS = {"12:00": _noon, "18:00": _evening, "22:00": _night}
+_LIAISON: dict[str, Callable[[LiaisonStats], Paragraphs]] = {
+    "08:00": _final,
+    "12:00": _noon,
+    "18:00": _evening,
+    "22:00": _night,
+}
 
 
-def write_forecast(branch: BranchStats) -> Text:
+def forecast(stats: ForecastStats) -> Paragraphs:
     """Return what liaison officers are told 20 minutes before a slot: what they will be asked to do at it."""
-    occasion, own = branch.occasion, branch.own.figures
-    comes = clock(occasion.slot.at.replace(hour=int(FORECASTS[occasion.slot.name][:2]), minute=0))
+    occasion, own = stats.occasion, stats.branch.own.figures
     done = f"已完成{own.done}人" if own.done else "尚无人完成"
     parts = [f"进行中{own.in_progress}人"] if own.in_progress else []
     parts += [f"未开始{own.not_started}人"] if own.not_started else []
     first = "，可先联系进行中的同志" if own.in_progress and own.not_started else ""
-    body = (
-        f"应参赛{own.expected}人，{'，'.join([done, *parts])}。"
-        f"{comes}将发送进度提醒，届时请您提醒尚未完成的同志{first}。\n{_signed(occasion)}"
-    )
-    return Text(f"{branch.own.name}第{occasion.number}日进度预告（{comes}）", body)
+    return {
+        TITLE: f"{stats.branch.own.name}第{occasion.number}日进度预告（{stats.comes}）",
+        "情况": f"应参赛{own.expected}人，{'，'.join([done, *parts])}。",
+        "要求": f"{stats.comes}将发送进度提醒，届时请您提醒尚未完成的同志{first}。",
+        "统计截至": as_of(occasion),
+    }
 
 
 # Leaders.
 
 
-def write_leader(branch: BranchStats) -> Text | None:
-    """Return the leader's one line of 18:00; of 8:00 only where something is wrong, else None."""
-    occasion, own = branch.occasion, branch.own
-    if not occasion.slot.final:
-        return Text(
-            f"{own.name}第{occasion.number}日进度（{occasion.slot.name}）", f"{_line(branch)}\n{_signed(occasion)}"
-        )
-    wrong = concern(own.score.completion_rate, own.rank, branch.earlier_rank)
-    if wrong is None:
+def leader_stats(branch: BranchStats) -> LeaderStats | None:
+    """Return what the leader is told at 18:00, and at 8:00 only where something is wrong; else None."""
+    slot, own = branch.occasion.slot, branch.own
+    if slot.name not in _TO_LEADERS:
         return None
+    if not slot.final:
+        return LeaderStats(branch)
+    wrong = concern(own.score.completion_rate, own.rank, branch.earlier_rank)
+    return LeaderStats(branch, wrong) if wrong else None
+
+
+def leader(stats: LeaderStats) -> Paragraphs:
+    """Return the leader's few words: how the day goes, or what was wrong with the finished one."""
+    occasion, name = stats.occasion, stats.branch.own.name
+    if stats.wrong:
+        title = f"{name}第{occasion.number}日竞赛情况提示"
+        said = _trouble(stats.branch, stats.wrong)
+    else:
+        title = f"{name}第{occasion.number}日进度（{occasion.slot.name}）"
+        said = _line(stats.branch)
+    return {TITLE: title, **said, "统计截至": as_of(occasion)}
+
+
+def _trouble(branch: BranchStats, wrong: Concern) -> Paragraphs:
     said = []
     if wrong.low_rate is not None:
-        expected, done = own.figures.expected, own.figures.done
+        expected, done = branch.own.figures.expected, branch.own.figures.done
         rate = f"完成率{percent(wrong.low_rate)}（应参赛{expected}人，完成{done}人），低于60%"
         said.append(rate if done else f"应参赛{expected}人，无人完成")
     if wrong.fallen:
         said.append(f"综合得分{_placed(branch)}，较{branch.earlier}下降{wrong.fallen}位")
-    asked = "本次竞赛已全部结束，请了解原因，做好总结" if occasion.next_opens_at is None else "请了解原因，加强组织督促"
-    body = f"昨日{'；'.join(said)}。{asked}。\n{_signed(occasion)}"
-    return Text(f"{own.name}第{occasion.number}日竞赛情况提示", body)
+    over = branch.occasion.next_opens_at is None
+    asked = "本次竞赛已全部结束，请了解原因，做好总结。" if over else "请了解原因，加强组织督促。"
+    return {"情况": f"昨日{'；'.join(said)}。", "要求": asked}
 
 
 def _placed(branch: BranchStats) -> str:
     return f"{'并' if branch.equals else ''}列{branch.own.group or ''}第{branch.own.rank}位"
 
 
-def _line(branch: BranchStats) -> str:
+def _line(branch: BranchStats) -> Paragraphs:
     occasion, own = branch.occasion, branch.own
     figures = own.figures
     if branch.complete:
-        return f"应参赛{figures.expected}人，已全员完成今日任务，感谢支持。"
+        return {"情况": f"应参赛{figures.expected}人，已全员完成今日任务，感谢支持。"}
     done = f"已完成{figures.done}人（{share(figures.done, figures.expected)}），尚有{figures.unfinished}人未完成"
     placed = f"，暂{_placed(branch)}" if own.rank is not None and branch.ranks_mean_something else ""
     end = clock(occasion.closes_at)
-    closing = f"今日竞赛已于{end}截止。" if occasion.closed else f"今日{end}截止，请予关注。"
-    return f"应参赛{figures.expected}人，{done if figures.done else '尚无人完成'}{placed}。{closing}"
+    asked = f"今日竞赛已于{end}截止。" if occasion.closed else f"今日{end}截止，请予关注。"
+    return {"情况": f"应参赛{figures.expected}人，{done if figures.done else '尚无人完成'}{placed}。", "要求": asked}
 
 
 # Officers who have not finished yet.
 
 
-def write_nudge(occasion: Occasion, missing: Missing, rules: PlayRules) -> Text:
+def nudge(stats: NudgeStats) -> Paragraphs:
     """Return the nudge to officers who lack the same: what, about how long it takes, until when."""
-    end = f"今日{clock(occasion.closes_at)}截止。"
-    minutes = minutes_needed(missing, rules)
-    said = (
-        f"还差{_tasks(missing)}，约{minutes}分钟"
-        if missing.started
-        else f"今日任务尚未开始：{_tasks(missing)}，约{minutes}分钟"
-    )
-    return Text(f"{occasion.contest}第{occasion.number}日", f"{said}。{end}")
-
-
-def write_nudges(occasion: Occasion, texts: Sequence[tuple[Text, int]]) -> Text:
-    """Return the notice that keeps what was said to how many: it is read by the organisers, not sent."""
-    lines = [f"发给{count}人：{text.body}" for text, count in texts]
-    return Text(
-        f"{occasion.contest}第{occasion.number}日提示（{occasion.slot.name}）", "\n".join([*lines, _signed(occasion)])
-    )
+    head = "还差" if stats.missing.started else "今日任务尚未开始："
+    return {
+        TITLE: f"{stats.occasion.contest}第{stats.occasion.number}日",
+        "情况": f"{head}{stats.tasks}，约{stats.minutes}分钟。",
+        "时限": f"今日{clock(stats.occasion.closes_at)}截止。",
+        "还差": stats.tasks,
+    }
 
 
 def liaison_json(stats: LiaisonStats) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from app.core.clock import local
+from app.core.phones import holds_mobile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,6 @@ _TENTH = Decimal("0.1")
 _WHOLE = Decimal(100)
 _BRANCH = "分局"
 _NUMBERED = re.compile(r"(?P<stem>\D+)(?P<number>\d{2,})")
-_MOBILE = re.compile(r"(?<!\d)1\d{10}(?!\d)")
 
 
 def points(value: Fraction) -> str:
@@ -94,7 +94,7 @@ def short_issuer(issuer: str) -> str:
 
 def office_phone(phone: str | None) -> str:
     """Return the office's number for the signature; a mobile number is a person's and is left out."""
-    return f"（电话：{phone}）" if phone and not _MOBILE.search(phone) else ""
+    return f"（电话：{phone}）" if phone and not holds_mobile(phone) else ""
 
 
 def units(standings: Sequence[Standing]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Numeric, Select, and_, case, cast, false, func, select, true, tuple_
+from sqlalchemy import ColumnElement, Numeric, Select, Text, Uuid, and_, case, cast, false, func, select, true, tuple_
 from sqlalchemy.orm import aliased
 
 from app.contests.models import ContestDay
@@ -64,27 +64,51 @@ def state_as_of(contest: Contest, rules_day: PlayRules, day: dt.date, cutoff: dt
 
     Columns: officer_id, participated, quiz_finished, done, matches (counted ones), answered and correct (of the quiz).
     """
-    is_quiz, is_match = Paper.kind == "quiz", Paper.kind == "match"
-    answered = func.count(Answer.paper_id).filter(is_quiz)
-    questions = func.max(func.cardinality(Paper.revision_ids)).filter(is_quiz)
-    finished = func.coalesce(answered >= questions, false())
+    opened = (
+        select(
+            Paper.id,
+            Paper.officer_id,
+            (Paper.kind == "quiz").label("quiz"),
+            func.cardinality(Paper.revision_ids).label("questions"),
+        )
+        .where(Paper.contest_id == contest.id, Paper.day == day, Paper.opened_at < cutoff)
+        .cte("opened")
+        .prefix_with("MATERIALIZED")
+    )
+    # Ids are ordered by time, so that the answers of a day lie together in the key and those of other days are not
+    # read, however long the contest. (There is no min of UUIDs before PostgreSQL 18.)
+    first, last = (select(cast(edge(cast(opened.c.id, Text)), Uuid)).scalar_subquery() for edge in (func.min, func.max))
+    sheet = (
+        select(
+            Answer.paper_id,
+            func.count().label("answered"),
+            func.count().filter(Answer.correct).label("correct"),
+        )
+        .where(Answer.paper_id.between(first, last), Answer.answered_at < cutoff)
+        .group_by(Answer.paper_id)
+        .subquery("sheet")
+    )
+    quiz = opened.c.quiz
+    # An officer has one quiz a day, so that `max` picks its figures.
+    answered = func.coalesce(func.max(sheet.c.answered).filter(quiz), 0)
+    finished = func.coalesce(answered >= func.max(opened.c.questions).filter(quiz), false())
     # A seat counts from its first answer, the first so many of a day.
-    seats = func.count(Paper.id.distinct()).filter(is_match, Answer.paper_id.is_not(None))
+    seats = func.count(sheet.c.paper_id).filter(~quiz)
     counted = func.least(seats, rules_day.matches.counted_per_day)
     return (
         select(
-            Paper.officer_id,
+            opened.c.officer_id,
             ((answered > 0) | (counted > 0)).label("participated"),
             finished.label("quiz_finished"),
             (finished & (counted >= rules_day.matches.required_per_day)).label("done"),
             counted.label("matches"),
             answered.label("answered"),
-            func.count(Answer.paper_id).filter(is_quiz, Answer.correct).label("correct"),
+            func.coalesce(func.max(sheet.c.correct).filter(quiz), 0).label("correct"),
         )
-        .outerjoin(Answer, and_(Answer.paper_id == Paper.id, Answer.answered_at < cutoff))
-        .where(Paper.contest_id == contest.id, Paper.day == day, Paper.opened_at < cutoff)
-        .group_by(Paper.officer_id)
-        .subquery("state")
+        .outerjoin(sheet, sheet.c.paper_id == opened.c.id)
+        .group_by(opened.c.officer_id)
+        .cte("state")
+        .prefix_with("MATERIALIZED")
     )
 
 

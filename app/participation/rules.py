@@ -7,6 +7,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from fractions import Fraction
+from math import lcm
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from app.core.errors import FieldProblem, Forbidden, Invalid
@@ -139,10 +140,12 @@ def score(figures: Figures, weights: Weights) -> Score:
         return Score(None, None, accuracy, None)
     participation = Fraction(figures.participated, figures.expected)
     completion = Fraction(figures.done, figures.expected)
-    weighted = (
-        weights.participation * participation + weights.completion * completion + weights.accuracy * (accuracy or _ZERO)
-    )
-    return Score(participation, completion, accuracy, 100 * weighted)
+    # In whole numbers, one division at the end: this is asked tens of thousands of times when a province is planned.
+    whole = lcm(*(weight.denominator for weight in weights))
+    a, b, c = (weight.numerator * (whole // weight.denominator) for weight in weights)
+    answered, correct = (figures.answered, figures.correct) if figures.answered else (1, 0)
+    weighted = (a * figures.participated + b * figures.done) * answered + c * correct * figures.expected
+    return Score(participation, completion, accuracy, Fraction(100 * weighted, whole * figures.expected * answered))
 
 
 def rank(scores: Mapping[Key, Score], groups: Mapping[Key, str] | None = None) -> dict[Key, int | None]:
@@ -188,9 +191,14 @@ def needed_to_overtake(own: Figures, others: Iterable[Figures], weights: Weights
     who participated already, which raises the participation rate least: whoever they are, the rank is reached.
     None where the unit is first, nobody is expected, or even everybody's completion would not do.
     """
+    return overtake(own, (score(other, weights) for other in others), weights)
+
+
+def overtake(own: Figures, others: Iterable[Score], weights: Weights) -> Overtake | None:
+    """Return the same as `needed_to_overtake`, where the others' scores are known."""
     if not own.expected:
         return None
-    orders = [score(other, weights).order for other in others if other.expected]
+    orders = [other.order for other in others if other.index is not None]
     now = score(own, weights).order
     ahead = [order for order in orders if order > now]
     if not ahead:

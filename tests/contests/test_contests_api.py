@@ -82,6 +82,8 @@ async def test_only_administrators_draft_and_only_below_themselves(call, client,
         ({"name": None}, "/name", "应当是文字"),
         ({"name": "题" * 61}, "/name", "最多60个字"),
         ({"office_phone": "张三的电话"}, "/office_phone", "格式不对"),
+        ({"office_phone": "13800138000"}, "/office_phone", "请填写单位的办公电话"),
+        ({"office_phone": "+86 138-0013-8000"}, "/office_phone", "这是个人手机号"),
         ({"colour": "red"}, "/colour", "没有这一项"),
     ],
 )

@@ -9,16 +9,9 @@ from typing import Any
 from app.contests.rules import PlayRules, merged
 from app.notices.audiences import Left, Missing
 from app.notices.stats import BranchStats, BureauStats
-from app.notices.text import Text, write
+from app.notices.text import Stats, Text, write, write_nudges
 from app.notices.text_correction import write_correction
-from app.notices.text_private import (
-    LiaisonStats,
-    write_forecast,
-    write_leader,
-    write_liaison,
-    write_nudge,
-    write_nudges,
-)
+from app.notices.text_private import ForecastStats, LeaderStats, LiaisonStats, NudgeStats, leader_stats
 from app.notices.words import PROVINCE
 from app.participation.rules import Figures
 from tests.notices.figures import (
@@ -70,18 +63,18 @@ def liaison(
     reminded: tuple[int, int] = (5, 3),
     link: str = "",
     **changes: Any,
-) -> Text:
+) -> LiaisonStats:
     """丰顺's liaison officers at a slot."""
     held = LEFT[name] if people_left is None else people_left
-    return write_liaison(LiaisonStats(about or branch("丰顺", name, **changes), held, *reminded, link))
+    return LiaisonStats(about or branch("丰顺", name, **changes), held, *reminded, link)
 
 
-def quiet(name: str) -> Text:
+def quiet(name: str) -> LiaisonStats:
     """Everybody is done."""
     return liaison(name, (), about=branch("丰顺", name, FIELDS[name] | everybody({"丰顺": FIELDS[name]["丰顺"]})))
 
 
-def untouched(name: str) -> Text:
+def untouched(name: str) -> LiaisonStats:
     """Nobody has begun."""
     about = branch("丰顺", name, FIELDS[name] | nobody({"丰顺": FIELDS[name]["丰顺"]}))
     return liaison(name, EVERYONE[name], about=about, reminded=(0, 0))
@@ -93,21 +86,21 @@ def province(name: str, field: dict[str, Figures] | None = None, **changes: Any)
     return replace(whole, words=PROVINCE)
 
 
-def leader(name: str, field: dict[str, Figures] | None = None, **changes: Any) -> Text:
+def leader(name: str, field: dict[str, Figures] | None = None, **changes: Any) -> LeaderStats:
     """丰顺's leader, who is told something."""
-    text = write_leader(branch("丰顺", name, field, **changes))
-    assert text
-    return text
+    stats = leader_stats(branch("丰顺", name, field, **changes))
+    assert stats
+    return stats
 
 
-def forecast(name: str, field: dict[str, Figures], **changes: Any) -> Text:
+def forecast(name: str, field: dict[str, Figures], **changes: Any) -> ForecastStats:
     """丰顺's liaison officers, 20 minutes before a slot."""
-    return write_forecast(branch("丰顺", name, field, headquarters=HEADQUARTERS["12:00"], **changes))
+    return ForecastStats(branch("丰顺", name, field, headquarters=HEADQUARTERS["12:00"], **changes))
 
 
-def nudge(missing: Missing, name: str = "12:30") -> Text:
+def nudge(missing: Missing, name: str = "12:30") -> NudgeStats:
     """Those who lack the same."""
-    return write_nudge(occasion(name), missing, PlayRules())
+    return NudgeStats(occasion(name), missing, PlayRules())
 
 
 def correction(after: dict[str, Figures], reason: str = "试题更正与成绩复核", **changes: Any) -> Text:
@@ -132,7 +125,7 @@ GREEN = merged(
     PlayRules(), {"daily_quiz": {"single": 2, "multiple": 0, "true_false": 0}, "matches": {"required_per_day": 2}}
 )
 
-AUDIENCE_CASES: dict[str, Text] = {
+PRIVATE_CASES: dict[str, Stats] = {
     "liaison-0800": liaison("08:00"),
     "liaison-1200": liaison("12:00"),
     "liaison-1800": liaison("18:00"),
@@ -182,8 +175,11 @@ AUDIENCE_CASES: dict[str, Text] = {
     "nudge-both": nudge(BOTH, "20:00"),
     "nudge-not-started": nudge(WAITING),
     "nudge-not-started-quiz-only": nudge(Missing(False, True, 0)),
-    "nudge-short-day": write_nudge(occasion("12:30", closes_at=instant("17:00")), TWO_MATCHES, GREEN),
-    "nudges-1230": write_nudges(occasion("12:30"), [(nudge(MATCH), 12), (nudge(WAITING), 140)]),
+    "nudge-short-day": NudgeStats(occasion("12:30", closes_at=instant("17:00")), TWO_MATCHES, GREEN),
+}
+AUDIENCE_CASES: dict[str, Text] = {
+    **{name: write(stats) for name, stats in PRIVATE_CASES.items()},
+    "nudges-1230": write_nudges(occasion("12:30"), [(write(nudge(MATCH)), 12), (write(nudge(WAITING)), 140)]),
     "province-0800": write(province("08:00")),
     "province-1200": write(province("12:00", done_yesterday=140)),
     "province-1800": write(province("18:00", done_yesterday=258)),

@@ -76,10 +76,10 @@ class Groups:
         await self.set_channel("丰顺", blocked_until=instant("12:05"))
         await self.tick(time)
 
-    async def posting(self, worker: Worker) -> asyncio.Task[object]:
-        """Start a worker whose POST the robot holds, and return once it is held."""
+    async def posting(self, worker: Worker, receiver: Robot | None = None) -> asyncio.Task[object]:
+        """Start a worker whose POST the robot (or another receiver) holds, and return once it is held."""
         task: asyncio.Task[object] = asyncio.create_task(worker.run())
-        assert await asyncio.to_thread(self.robot.held.wait, 30)
+        assert await asyncio.to_thread((receiver or self.robot).held.wait, 30)
         return task
 
     async def notice(self, unit: str, time: str, day: dt.date = TODAY, *, kind: str | None = None) -> Notice:

@@ -13,7 +13,8 @@ from typing import Self
 class MailServer:
     """The server; `refused` maps addresses to codes, `broken` names the phase in which it hangs up or answers oddly.
 
-    Phases: `connect`, `rcpt`, `data-begin`, `data-end` (hang up), `data-4xx`, `data-5xx`, `data-hang`, `no-starttls`.
+    Phases: `connect`, `rcpt`, `data-begin`, `data-end` (hang up), `data-taken` (keeps the mail, and then hangs up), `data-4xx`,
+    `data-5xx`, `data-hang`, `no-starttls`.
     """
 
     def __init__(self, *, tls: ssl.SSLContext | None = None, starttls: bool = False, password: str = "") -> None:
@@ -86,12 +87,15 @@ class MailServer:
                     await self._released.wait()
                 if self.broken in {"data-end", "data-hang"}:
                     return
-                if self.broken.startswith("data-"):
+                taken = self.broken == "data-taken"
+                if self.broken.startswith("data-") and not taken:
                     say("451 come again" if self.broken == "data-4xx" else "554 no spam")
                     continue
                 mail = message_from_bytes(raw[:-3].replace(b"\r\n..", b"\r\n."), policy=policy.default)
                 assert isinstance(mail, EmailMessage)
                 self.mails.append((sender, people, mail))
+                if taken:
+                    return
                 say("250 taken")
             elif verb == "QUIT":
                 say("221 bye")

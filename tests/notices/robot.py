@@ -21,8 +21,8 @@ _MINUTE = 60.0
 class Robot:
     """The server; `faults[key]` are played, one a request, before it behaves again.
 
-    Faults: an errcode, an HTTP status of at least 400, or `hang`, `hold` (`hold:-1`: and then that errcode), `close`,
-    `reset`, `html`, `redirect`, `list`, `endless`.
+    Faults: an errcode, an HTTP status of at least 400, or `hang`, `hold` (`hold:-1`: and then that errcode), `slow`,
+    `close`, `reset`, `taken` (accepts, and then hangs up; `taken:502`: answers that), `html`, `redirect`, `list`, `endless`.
     """
 
     def __init__(self, *, rate_limited: bool = False) -> None:
@@ -30,15 +30,23 @@ class Robot:
         self.removed: set[str] = set()
         self.faults: dict[str, deque[int | str]] = defaultdict(deque)
         self.accepted: list[tuple[str, str]] = []
+        self.kept: list[dict[str, Any]] = []
+        """The requests whose messages were accepted."""
         self.requests: list[dict[str, Any]] = []
         self.rejections: list[int] = []
         self.held = threading.Event()
         self.release = threading.Event()
         self._lock = threading.Lock()
         self._minute: dict[str, deque[float]] = defaultdict(deque)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._gone: socket.socket | None = None
+        self.port = 0
+        self._listen()
+
+    def _listen(self) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self.port = int(self._server.server_address[1])
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -46,13 +54,30 @@ class Robot:
 
     def __exit__(self, *_: object) -> None:
         self.release.set()
+        self._end()
+
+    def _end(self) -> None:
+        if self._gone:
+            self._gone.close()
+            return
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
 
-    @property
-    def port(self) -> int:
-        return int(self._server.server_address[1])
+    def go_away(self) -> None:
+        """Refuse connections; the port stays taken, so that nobody else gets it."""
+        self._end()
+        self._gone = socket.socket()
+        self._gone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._gone.bind(("127.0.0.1", self.port))
+
+    def come_back(self) -> None:
+        """Listen at the same port again."""
+        held, self._gone = self._gone, None
+        self._listen()
+        self._thread.start()
+        if held:
+            held.close()
 
     def url(self, key: str, host: str = "127.0.0.1") -> str:
         return f"http://{host}:{self.port}/cgi-bin/webhook/send?key={key}"
@@ -89,6 +114,7 @@ class Robot:
                 self.rejections.append(code)
             else:
                 self.accepted.append((request["key"], self.content(request["body"])))
+                self.kept.append(request)
             return code
 
     def refusal(self, request: dict[str, Any]) -> int:
@@ -162,6 +188,16 @@ def _handler(robot: Robot) -> type[BaseHTTPRequestHandler]:
                 self._errcode(code)
             except OSError:
                 self.close_connection = True
+
+        def _slow(self, request: dict[str, Any]) -> None:
+            time.sleep(0.3)  # seconds in which a sender may be killed
+            self._errcode(robot.judge(request))
+
+        def _taken(self, request: dict[str, Any], status: int | None = None) -> None:
+            robot.judge(request)
+            self.close_connection = True
+            if status is not None:
+                self._answer(status, b"Bad Gateway", "text/plain")
 
         def _close(self, *_: object) -> None:
             self.close_connection = True

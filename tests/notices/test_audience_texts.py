@@ -7,6 +7,7 @@ import re
 import pytest
 
 from app.notices.audiences import MOST_NAMES
+from app.notices.text import write
 from app.notices.wording import listed_names
 from tests.notices.audience_cases import AUDIENCE_CASES, EVERYONE, LEFT, liaison
 from tests.notices.test_text import BANNED, GOLDEN
@@ -37,7 +38,8 @@ def test_a_provinces_text_speaks_of_no_branches(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in AUDIENCE_CASES if name.startswith("correction")])
 def test_a_correction_says_so(name: str) -> None:
     title, body = AUDIENCE_CASES[name]
-    assert title == "关于更正第7日竞赛情况的通报"
+    told = "关于第7日竞赛情况复核结果的通报" if name == "correction-unchanged" else "关于更正第7日竞赛情况的通报"
+    assert title == told
     assert "更正" in body
 
 
@@ -61,5 +63,5 @@ def test_no_more_than_forty_names_are_listed_in_all() -> None:
     evening = AUDIENCE_CASES["liaison-1800-many"].body.split("\n")[0]
     assert len(re.findall("志远|晓燕|国庆|文静", evening)) == MOST_NAMES
     assert "等43人；未开始12人" in evening
-    assert "丰顺036" not in liaison("12:00", LEFT["12:00"]).body
-    assert "、036。" in liaison("12:00", EVERYONE["12:00"]).body
+    assert "丰顺036" not in write(liaison("12:00", LEFT["12:00"])).body
+    assert "、036。" in write(liaison("12:00", EVERYONE["12:00"])).body

@@ -52,6 +52,7 @@ async def test_every_kind_is_added_changed_and_deleted(groups: Groups, kind: str
         ("wecom_robot", {"settings": {"colour": "red"}}, "/settings/colour"),
         ("wecom_app", {"settings": {"corp_id": "ww01", "recipients": ["zhang"]}}, "/settings/agent_id"),
         ("wecom_app", {"settings": {**APP, "recipients": ["a|b"]}}, "/settings/recipients/0"),
+        ("wecom_app", {"settings": {**APP, "recipients": ["zhang", "@all"]}}, "/settings/recipients/1"),
         ("wecom_app", {"settings": APP}, "/settings/recipients"),
         ("wecom_app", {"secret": None}, "/secret"),
         ("wecom_app", {"url": "https://qyapi.weixin.qq.com/x"}, "/url"),
@@ -120,7 +121,8 @@ async def test_a_test_message_goes_through(groups: Groups, kind: str) -> None:
         async with groups.town.as_("管理员") as admin:
             made = (await admin.post("/channels", json=body(groups, kind, **more))).json()
             told = (await admin.post(f"/channels/{made['id']}/test")).json()
-        assert told == {"outcome": "sent", "detail": "测试消息已发出，请到群内查看。"}
+        look = "请向收件人核实" if kind == "wecom_app" else "请到群内查看"
+        assert told == {"outcome": "sent", "detail": f"测试消息已发出，{look}。"}
         assert "通道测试" in server.accepted[0][1]
 
 
@@ -147,7 +149,8 @@ async def test_an_officers_channel_is_tested_on_oneself(groups: Groups) -> None:
             own = await session.scalar(select(Officer).where(Officer.name == "管理员"))
             assert own
             own.wecom_userid = "admin"
-        assert (await admin.post(f"/channels/{made['id']}/test")).json()["outcome"] == "sent"
+        told = (await admin.post(f"/channels/{made['id']}/test")).json()
+        assert told == {"outcome": "sent", "detail": "测试消息已发出，请在本人的企业微信或邮箱中查看。"}
         assert server.mails[0][1] == ["admin@bureau.example"]
 
 

@@ -189,7 +189,7 @@ async def test_the_brief_sums_the_days_since_the_last_one(morning: Groups) -> No
         "完成当日任务6人次，完成率54.5%，答题正确率82.8%。" in said
     )
     assert "请梅江、丰顺（期间完成率低于90%）查明原因" in "".join(said)
-    assert said[-2:] == ["市生态环境局执法监督科", "2026年12月19日"]
+    assert said[-2:] == ["市生态环境局执法监督科", "2026年11月24日"]
     assert cells(document, 1)[1:] == [
         ["第1日", "11月22日", "6", "2", "2", "33.3%", "33.3%", "75.0%"],
         ["第2日", "11月23日", "5", "5", "4", "100%", "80.0%", "86.4%"],
@@ -213,7 +213,7 @@ async def test_a_brief_compares_with_the_one_before(morning: Groups, clock: SetC
 async def test_a_brief_whose_days_are_not_over_is_not_ready(morning: Groups) -> None:
     answer = await asked(morning, "市局处长", contest(morning, "brief.docx"), month="2026-12")
     assert (answer.status_code, answer.json()["code"]) == (409, "brief-not-ready")
-    assert answer.json()["ready_on"] == "2026-12-19"
+    assert answer.json()["ready_on"] == "2026-12-14"
 
 
 @pytest.mark.parametrize(("month", "status"), [("2026-10", 404), ("2027-06", 404), ("2026", 422), ("2026-00", 422)])

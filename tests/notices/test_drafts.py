@@ -117,7 +117,7 @@ def test_what_the_drafts_say() -> None:
     assert praise.body == (
         "丰顺分局在网络知识竞赛第5日至第7日（11月23日至11月25日）连续3个竞赛日全员完成当日任务，答题正确率90.0%，"
         "组织有力，参赛积极，特提出表扬。希望继续保持，统筹好执法任务与学习训练；也请其他单位学习借鉴。\n"
-        "统计截至2026年11月25日　执法监督科"
+        "统计截至2026年11月25日24:00　执法监督科"
     )
     days = [DayOf(5, TODAY, LOW), DayOf(6, TODAY + DAY, people(10, 0, 0, 0))]
     criticism = write_draft(Kind.CRITICISM, contest="网络知识竞赛", issuer="执法监督科", unit="丰顺分局", days=days)

@@ -40,9 +40,9 @@ async def bureau(town: Town, robot: Robot) -> Groups:
         await town.unit(name, UnitKind.BRANCH, BUREAU, position=position)
         for number in range(1, count + 1):
             person = f"{short}同志{number:03}"
-            await town.officer(person, name, wecom_userid=f"{short}-{number}")
-        await town.officer(f"{short}联络", name, roles=["liaison"], takes_part=False, wecom_userid=f"{short}-lxy")
-        await town.officer(f"{short}局长", name, roles=["leader"], takes_part=False, wecom_userid=f"{short}-jz")
+            await town.officer(person, name, wecom_userid=f"b{position}-{number}")
+        await town.officer(f"{short}联络", name, roles=["liaison"], takes_part=False, wecom_userid=f"b{position}-lxy")
+        await town.officer(f"{short}局长", name, roles=["leader"], takes_part=False, wecom_userid=f"b{position}-jz")
     await town.officer("处长", BUREAU, roles=["bureau"], takes_part=False, wecom_userid="cz")
     await town.contest(BUREAU, starts_on=YESTERDAY)
     await groups.channel(BUREAU)

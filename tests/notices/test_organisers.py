@@ -20,9 +20,13 @@ from tests.times import TODAY, SetClock, instant
 async def people(groups: Groups) -> People:
     """市局 has a private channel; its clerk and its administrator have accounts, the liaison officer's is no matter."""
     async with groups.town.services.database.sessions.begin() as session:
-        for name in ("市局处长", "管理员", "联络员", "省厅处长"):
-            officer = await session.get_one(Officer, groups.town.officers[name])
-            officer.wecom_userid = f"wx-{name}"
+        for name, account in (
+            ("市局处长", "chief"),
+            ("管理员", "admin"),
+            ("联络员", "liaison"),
+            ("省厅处长", "province"),
+        ):
+            (await session.get_one(Officer, groups.town.officers[name])).wecom_userid = f"wx-{account}"
     held = People(groups)
     await held.channel("市局")
     return held
@@ -46,7 +50,7 @@ async def test_the_organisers_see_what_the_slot_will_say(people: People) -> None
     assert body.startswith("将于12:00自动发出，发出时以12:00的数据为准。需要暂缓的，请在12:00前打开“通报时段”")
     assert "已完成1人" in body
     ((channel, recipients, text),) = await people.messages(notice)
-    assert (channel, recipients) == ("市局私信", ["wx-市局处长", "wx-管理员"])
+    assert (channel, recipients) == ("市局私信", ["wx-chief", "wx-admin"])
     assert "【预览】" in text
 
 

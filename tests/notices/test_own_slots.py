@@ -22,6 +22,7 @@ from tests.times import TODAY, instant
 
 DAY = dt.timedelta(days=1)
 WITH_MATCHES: dict[str, object] = {"matches": {"counted_per_day": 2, "required_per_day": 1}}
+ACCOUNTS = {"梅江001": "u-mj001", "梅江002": "u-mj002", "丰顺001": "u-fs001", "丰顺002": "u-fs002", "联络员": "u-lxy"}
 WAITING = "今日任务尚未开始：每日一测，约5分钟。今日24:00截止。"
 
 
@@ -29,10 +30,8 @@ WAITING = "今日任务尚未开始：每日一测，约5分钟。今日24:00截
 async def nudged(people: People) -> People:
     """All four officers of 梅江 and 丰顺, and the liaison officer of 梅江 who takes part, have accounts."""
     async with people.groups.town.services.database.sessions.begin() as session:
-        names = ("梅江001", "梅江002", "丰顺001", "丰顺002", "联络员")
-        await session.execute(
-            update(Officer).where(Officer.name.in_(names)).values(wecom_userid="u-" + Officer.employee_no)
-        )
+        for name, account in ACCOUNTS.items():
+            await session.execute(update(Officer).where(Officer.name == name).values(wecom_userid=account))
     return people
 
 
@@ -51,9 +50,9 @@ async def test_everybody_unfinished_hears_what_is_missing_and_one_message_serves
     await play(town, "丰顺002", opened="12:00", answered=2)
     await nudged.groups.tick("12:30:10")
     assert await heard(nudged) == {
-        "还差1场对战，约2分钟。今日24:00截止。": ["u-丰顺001", "u-梅江001"],
-        "还差每日一测和1场对战，约7分钟。今日24:00截止。": ["u-丰顺002"],
-        "今日任务尚未开始：每日一测和1场对战，约7分钟。今日24:00截止。": ["u-梅江002", "u-联络员"],
+        "还差1场对战，约2分钟。今日24:00截止。": ["u-fs001", "u-mj001"],
+        "还差每日一测和1场对战，约7分钟。今日24:00截止。": ["u-fs002"],
+        "今日任务尚未开始：每日一测和1场对战，约7分钟。今日24:00截止。": ["u-lxy", "u-mj002"],
     }
     notice = await nudged.told("市局", "nudge", "12:30")
     assert (notice.title, notice.late) == ("网络知识竞赛第1日提示（12:30）", False)
@@ -70,7 +69,7 @@ async def test_who_is_done_exempt_or_wants_none_or_has_no_account_hears_nothing(
     async with town.services.database.sessions.begin() as session:
         await session.execute(update(Officer).where(Officer.name == "丰顺002").values(wecom_userid=None))
     await nudged.groups.tick("12:30:10")
-    assert await heard(nudged) == {WAITING: ["u-联络员"]}
+    assert await heard(nudged) == {WAITING: ["u-lxy"]}
 
 
 async def test_at_most_two_a_day_however_many_rounds(nudged: People) -> None:
@@ -80,7 +79,7 @@ async def test_at_most_two_a_day_however_many_rounds(nudged: People) -> None:
                 await nudged.groups.tick(f"{hour:02}:{minute:02}")
     async with nudged.groups.town.services.database.reads() as session:
         got = [people for people in await session.scalars(select(Delivery.recipients)) if people]
-    assert sum("u-梅江001" in people for people in got) == 2
+    assert sum("u-mj001" in people for people in got) == 2
 
 
 async def test_after_half_an_hour_it_is_too_late_and_nothing_is_made_up_for(nudged: People) -> None:
@@ -94,13 +93,13 @@ async def test_a_nudge_ends_with_its_window(nudged: People) -> None:
     await nudged.groups.tick("20:10")
     async with nudged.groups.town.services.database.reads() as session:
         sent = (await session.scalars(select(Delivery).where(Delivery.recipients.is_not(None)))).all()
-    assert {one.deadline for one in sent if "u-梅江001" in (one.recipients or [])} == {instant("20:30")}
+    assert {one.deadline for one in sent if "u-mj001" in (one.recipients or [])} == {instant("20:30")}
 
 
 async def test_figures_are_those_of_the_slot(nudged: People) -> None:
     await play(nudged.groups.town, "梅江001", opened="12:25")  # done at 12:35
     await nudged.groups.tick("12:40")
-    assert (await heard(nudged))["还差每日一测，约5分钟。今日24:00截止。"] == ["u-梅江001"]
+    assert (await heard(nudged))["还差每日一测，约5分钟。今日24:00截止。"] == ["u-mj001"]
 
 
 async def test_each_branchs_own_channel_goes_before_the_bureaus(nudged: People) -> None:
@@ -108,8 +107,8 @@ async def test_each_branchs_own_channel_goes_before_the_bureaus(nudged: People) 
     await nudged.groups.tick("12:30:10")
     sent = await nudged.messages(await nudged.told("市局", "nudge", "12:30"))
     assert {way: sorted(people or []) for way, people, _ in sent} == {
-        "丰顺私信": ["u-丰顺001", "u-丰顺002"],
-        "市局私信": ["u-梅江001", "u-梅江002", "u-联络员"],
+        "丰顺私信": ["u-fs001", "u-fs002"],
+        "市局私信": ["u-lxy", "u-mj001", "u-mj002"],
     }
 
 
@@ -117,22 +116,23 @@ async def test_a_branch_without_any_channel_above_it_is_left_out(nudged: People)
     await nudged.groups.set_channel("市局私信", enabled=False)
     await nudged.channel("丰顺")
     await nudged.groups.tick("12:30:10")
-    assert await heard(nudged) == {WAITING: ["u-丰顺001", "u-丰顺002"]}
+    assert await heard(nudged) == {WAITING: ["u-fs001", "u-fs002"]}
 
 
-async def ascii_accounts(people: People) -> None:
+async def accounts(people: People, beginning: str) -> None:
     async with people.groups.town.services.database.sessions.begin() as session:
         for number in (1, 2):
             mine = update(Officer).where(Officer.name == f"丰顺00{number}")
-            await session.execute(mine.values(wecom_userid=f"fs{number}"))
+            await session.execute(mine.values(wecom_userid=f"{beginning}{number}"))
 
 
 async def test_by_e_mail_each_gets_a_message_of_their_own(nudged: People) -> None:
     await nudged.groups.set_channel("市局私信", enabled=False)
     await nudged.channel("丰顺", kind="email", host="smtp.invalid", sender="lianbing@example.cn", domain="example.cn")
+    await accounts(nudged, "丰顺")
     await nudged.groups.tick("12:30:10")
     assert await nudged.all("nudge") == [("市局", "skipped", "no-private-account")]  # 丰顺 can be no part of an address
-    await ascii_accounts(nudged)
+    await accounts(nudged, "fs")
     await nudged.groups.tick("18:00:10")
     await nudged.groups.tick("20:00:10")
     sent = await nudged.messages(await nudged.told("市局", "nudge", "20:00"))
@@ -150,7 +150,7 @@ async def test_a_shared_account_hears_once(nudged: People) -> None:
 async def test_who_moved_is_nudged_once(nudged: People) -> None:
     await move(nudged.groups.town, "丰顺001", "梅江", TOMORROW)
     await nudged.groups.tick("12:30:10", TOMORROW)
-    assert (await heard(nudged, day=TOMORROW))[WAITING].count("u-丰顺001") == 1
+    assert (await heard(nudged, day=TOMORROW))[WAITING].count("u-fs001") == 1
 
 
 def test_a_thousand_people_a_message() -> None:

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from app.notices.layouts import GROUPS, SLOTS
-from app.notices.stats import BranchStats, BureauStats
+from app.notices.layouts import GROUPS, PLACES
 from app.notices.templates.examples import examples
 from app.notices.templates.sandbox import LONGEST, NOT_SAID, TemplateProblem, WritingFailed, Written, problems_of
 from app.notices.templates.service import TemplateInvalid, built_in, tried
-from app.notices.templates.vocabulary import audience_of, values, vocabulary
-from app.notices.text import write
+from app.notices.templates.vocabulary import values, vocabulary
+from app.notices.text import Stats, audience_of, write
 from app.notices.words import PROVINCE
+from tests.notices.audience_cases import PRIVATE_CASES
 from tests.notices.cases import CASES
 from tests.notices.figures import bureau
 
 NAMES = [named.name for named in vocabulary("18:00", "bureau")]
-PLACES = [(slot, audience) for slot in SLOTS for audience in GROUPS]
 
 
 def problems(body: str, title: str = "{{ 标题 }}") -> list[TemplateProblem]:
     return problems_of(title, body, NAMES)
 
 
-def written(body: str, stats: BureauStats | BranchStats | None = None) -> str:
+def written(body: str, stats: Stats | None = None) -> str:
     return Written("{{ 标题 }}", body).write(values(stats or bureau("18:00", done_yesterday=250))).body
 
 
@@ -36,9 +36,8 @@ def failure(body: str, **given: Any) -> TemplateProblem:
     return raised.value.problem
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_the_built_in_template_writes_the_built_in_text(name: str) -> None:
-    stats = CASES[name]
+@pytest.mark.parametrize("stats", [*CASES.values(), *PRIVATE_CASES.values()], ids=[*CASES, *PRIVATE_CASES])
+def test_the_built_in_template_writes_the_built_in_text(stats: Stats) -> None:
     assert Written(*built_in((stats.occasion.slot.name, audience_of(stats)))).write(values(stats)) == write(stats)
 
 
@@ -49,6 +48,47 @@ def test_every_name_is_described_and_has_a_value_on_every_example_day(place: tup
     for stats in examples(*place).values():
         assert set(values(stats)) == {one.name for one in named}
     assert list(tried(place, *built_in(place)).values()) == [write(s) for s in examples(*place).values()]
+
+
+def test_single_people_are_named_in_no_groups_template() -> None:
+    by_audience = {audience: {one.name for one in vocabulary("18:00", audience)} for audience in (*GROUPS, "liaison")}
+    assert {"情况", "名单", "链接"} <= by_audience.pop("liaison")
+    for names in by_audience.values():
+        assert not names & {"情况", "概况", "名单", "链接", "提醒情况"}
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "said"),
+    [
+        ("liaison-1800", "{{ 概况 }}{{ 提醒情况 }}", "尚有14人未完成。今日已提醒5人，其中3人已完成。"),
+        ("liaison-1800-none-begun", "{{ 概况 }}\n{{ 名单 }}", "尚有7人未完成，均未开始。\n未开始：丰顺003、008"),
+        ("liaison-0800-nobody", "{{ 概况 }}{{ 要求 }}", "昨日应参赛36人，均未参赛。请了解原因"),
+        (
+            "liaison-1200",
+            "{{ 名单 }}",
+            "差1场对战：丰顺004、006、009、011；差每日一测：丰顺024、027；差每日一测和1场对战",
+        ),
+        (
+            "liaison-1800",
+            "{{ 简称 }}{{ 未完成 }}人，提醒{{ 已提醒 }}人后{{ 提醒后完成 }}人完成",
+            "丰顺14人，提醒5人后3人完成",
+        ),
+        ("liaison-1200-link", "甲\n{{ 链接 }}", "甲\n打开电话名单：https://lianbing.example.cn"),
+        ("leader-0800-fallen", "{{ 此前名次 }}→{{ 名次 }}，{{ 完成率|百分比 }}", "4→7，83.3%"),
+        ("leader-1800-everybody", "{{ 情况 }}{{ 要求 }}", "应参赛36人，已全员完成今日任务，感谢支持。"),
+        ("forecast-1740", "{{ 预告时段 }}前还有{{ 未完成 }}人", "18:00前还有14人"),
+        ("nudge-both", "还差{{ 还差 }}，{{ 截止|钟点 }}前约{{ 分钟 }}分钟", "还差每日一测和1场对战，24:00前约7分钟"),
+        ("nudge-match", "{% if 已开始 and not 差每日一测 %}只差{{ 差对战 }}场{% endif %}", "只差1场"),
+    ],
+)
+def test_what_single_people_may_be_told(name: str, body: str, said: str) -> None:
+    assert written(body, PRIVATE_CASES[name]).startswith(said)
+
+
+def test_a_template_without_lists_has_no_loops() -> None:
+    names = [named.name for named in vocabulary("12:30", "nudge")]
+    (problem,) = problems_of("题", "{% for 单位 in 分局 %}{% endfor %}", names)
+    assert problem == TemplateProblem("body", 1, "这里没有可以逐个列出的名称，请去掉“for”。")
 
 
 def test_figures_are_written_by_filters() -> None:
@@ -103,10 +143,12 @@ def test_lines_without_text_fall_away() -> None:
         ("{% for u in 分局 %}{{ 分局|个数 }}{% endfor %}", 1, "不能再用整个“分局”"),
         ("{% for u in 分局 %}{{ u }}{% endfor %}", 1, "要写出其中的项目"),
         ("{% for u in 分局 %}{{ u.x }}{% endfor %}", 1, "“u”没有“x”这一项"),
+        ("{% for u in 分局 %}{% else %}\n{{ u.简称 }}{% endfor %}", 2, "“u”没有“简称”这一项"),
         ("{{ loop.index }}", 1, "“loop”没有“index”这一项"),
         ("{{ " + "(" * 900 + "1" + ")" * 900 + " }}", 1, "嵌套过深"),
         ("一\n电话13800000001", 2, "不能写个人手机号"),
         ("１３８-0000-0001", 1, "不能写个人手机号"),
+        ("+86 138.0000.0001", 1, "不能写个人手机号"),
     ],
 )
 def test_what_is_refused_and_where(source: str, line: int, said: str) -> None:
@@ -180,10 +222,9 @@ def test_a_template_that_fails_on_one_example_day_only_is_refused() -> None:
 
 
 def test_a_provinces_template_lists_its_bureaus() -> None:
-    stats = bureau("18:00")
-    object.__setattr__(stats, "words", PROVINCE)
+    stats = replace(bureau("18:00"), words=PROVINCE)
     assert audience_of(stats) == "province"
     assert (
         tried(("18:00", "province"), "题", "{% for 市 in 各市 %}{{ 市.简称 }}{% endfor %}")["全员完成"].body
-        == "甲乙丙丁"
+        == "甲乙丙丁\n统计截至2026年11月23日18:00"
     )

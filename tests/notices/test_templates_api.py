@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from app.core.audit import AuditEntry
+from app.notices.layouts import PLACES
 from app.notices.models import NoticeTemplate
 from app.notices.text import TEMPLATE_VERSION
 from app.roster.models import UnitKind
@@ -40,7 +41,8 @@ async def province_admin(town: Town) -> str:
 
 async def test_without_a_template_the_built_in_one_is_shown(town: Town) -> None:
     listed = (await call(town, "联络员", "GET", "/notice-templates")).json()["items"]
-    assert len(listed) == 12
+    assert [(one["slot"], one["audience"]) for one in listed] == list(PLACES)
+    assert len(listed) == 12 + 4 + 2 + 2 + 2
     assert {(one["version"], one["owner"]) for one in listed} == {(0, None)}
     one = (await call(town, "联络员", "GET", PATH)).json()
     assert (one["title"], one["body"]) == (one["built_in_title"], one["built_in_body"])
@@ -128,9 +130,9 @@ async def test_a_template_is_tried_on_three_days(town: Town) -> None:
     sent = {"slot": "08:00", "audience": "branch", "title": "{{ 标题 }}", "body": "{{ 单位 }}完成{{ 已完成 }}人"}
     answer = await call(town, "管理员", "POST", "/notice-templates/preview", json=sent)
     assert [(one["example"], one["body"]) for one in answer.json()["examples"]] == [
-        ("无人参赛", "甲分局完成0人"),
-        ("名次并列", "甲分局完成18人"),
-        ("全员完成", "甲分局完成20人"),
+        ("无人参赛", "甲分局完成0人\n统计截至2026年11月22日24:00"),
+        ("名次并列", "甲分局完成18人\n统计截至2026年11月22日24:00"),
+        ("全员完成", "甲分局完成20人\n统计截至2026年11月22日24:00"),
     ]
 
 
@@ -176,8 +178,8 @@ async def test_who_may_read_and_write(town: Town, who: str, reads: int, writes: 
     assert (await call(town, who, "DELETE", PATH)).status_code == writes
 
 
-@pytest.mark.parametrize("path", ["/notice-templates/09:00/bureau", "/notice-templates/12:00/liaison"])
-async def test_there_are_templates_of_the_four_slots_to_groups_only(town: Town, path: str) -> None:
+@pytest.mark.parametrize("path", ["/notice-templates/09:00/bureau", "/notice-templates/12:00/organisers"])
+async def test_there_are_templates_of_known_slots_and_audiences_only(town: Town, path: str) -> None:
     assert (await call(town, "管理员", "GET", path)).status_code == 422
 
 

@@ -40,7 +40,8 @@ def test_text_uses_no_banned_word_and_no_phone(name: str) -> None:
 
 
 def test_a_mobile_number_as_office_phone_is_left_out() -> None:
-    assert "电话" not in write(bureau("08:00", office_phone="13800000001")).body
+    for phone in ("13800000001", "138 0000 0001", "+86-138-0000-0001", "１３８·００００·０００１"):
+        assert "电话" not in write(bureau("08:00", office_phone=phone)).body
     assert "（电话：0753-1234567）" in write(bureau("08:00", office_phone="0753-1234567")).body
 
 

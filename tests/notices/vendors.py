@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import threading
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -83,14 +84,19 @@ class WebhookServer(Robot):
     def content(self, body: dict[str, Any]) -> str:
         return str(body["data"]["text"])
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._once = threading.Lock()
+
     def judge(self, request: dict[str, Any]) -> int:
         head = {name.lower(): value for name, value in request["headers"].items()}
         signed = f"{head['webhook-id']}.{head['webhook-timestamp']}.".encode() + request["raw"]
         assert head["webhook-signature"] == "v1," + mac(WEBHOOK_KEY, signed)
-        if head["webhook-id"] in self.removed:
-            return 0  # seen
-        self.removed.add(head["webhook-id"])
-        return super().judge(request)
+        with self._once:
+            if head["webhook-id"] in self.removed:
+                return 0  # seen
+            self.removed.add(head["webhook-id"])
+            return super().judge(request)
 
     def refusal(self, request: dict[str, Any]) -> int:  # noqa: ARG002
         return 0
@@ -107,7 +113,8 @@ class WecomServer(Robot):
         self.tokens: list[str] = []
         self.expired: set[str] = set()
         self._seen: set[str] = set()
-        self._missed: dict[str, str] = {}
+        self._once = threading.Lock()
+        self._about = threading.local()  # what a request's answer adds; each has a thread of its own
 
     @property
     def base(self) -> str:
@@ -124,19 +131,20 @@ class WecomServer(Robot):
         return {"errcode": 0, "errmsg": "ok", "access_token": self.tokens[-1], "expires_in": 7200}
 
     def said(self, code: int) -> dict[str, Any]:
-        return {**super().said(code), "msgid": "m", **self._missed}
+        return {**super().said(code), "msgid": "m", **getattr(self._about, "missed", {})}
 
     def content(self, body: dict[str, Any]) -> str:
         return str(body["text"]["content"])
 
     def judge(self, request: dict[str, Any]) -> int:
         same = json.dumps(request["body"], sort_keys=True)
-        if request["body"].get("enable_duplicate_check") and same in self._seen:
-            return 0
-        code = super().judge(request)
-        if code == 0:
-            self._seen.add(same)
-        return code
+        with self._once:
+            if request["body"].get("enable_duplicate_check") and same in self._seen:
+                return 0
+            code = super().judge(request)
+            if code == 0:
+                self._seen.add(same)
+            return code
 
     def refusal(self, request: dict[str, Any]) -> int:
         body, people = request["body"], request["body"]["touser"].split("|")
@@ -148,5 +156,5 @@ class WecomServer(Robot):
         if len(people) > 1000 or len(body["text"]["content"].encode()) > 2048:
             return 40058
         missed = {"invaliduser": self.unknown, "unlicenseduser": self.unlicensed}
-        self._missed = {name: "|".join(sorted(held & set(people))) for name, held in missed.items()}
+        self._about.missed = {name: "|".join(sorted(held & set(people))) for name, held in missed.items()}
         return 81013 if set(people) <= self.unknown else 0

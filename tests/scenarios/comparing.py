@@ -188,6 +188,7 @@ def _bureau(day: Day, slot: Slot, notice: dict[str, Any]) -> None:
         "late": False,
         "level": "bureau",
         "earlier": "18:00" if compared else None,
+        "province_place": None,
         "units": [
             _unit(day, name, branches) | {"group": None, "earlier_rank": compared.get(name)} for name in branches
         ],

@@ -47,6 +47,7 @@ QUERIES = {
     "cursor": "MQ==",
     "day": TODAY.isoformat(),
     "from": TODAY.isoformat(),
+    "kind": "liaison",
     "limit": "5",
     "month": "2026-11",
     "q": "题",

@@ -69,6 +69,15 @@ def lots(
     return [people[first : first + most] for first in range(0, len(people), most)]
 
 
+def addressed(kind: str, settings: Mapping[str, Any] | None, accounts: Iterable[str]) -> list[str]:
+    """Return those of these accounts that a channel for officers can address."""
+    adapter = ROBOTS.get(kind)
+    options = _options(adapter, settings) if adapter and adapter.recipients_at_once else None
+    if adapter is None or options is None:
+        return []
+    return [account for account in accounts if adapter.recipient(account, options)]
+
+
 def _options(adapter: Adapter, settings: Mapping[str, Any] | None) -> Any:
     # Settings are judged when they are stored; a row that was spoilt since must not stop a contest's planning.
     try:

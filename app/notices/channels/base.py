@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
+import httpx
 import orjson
 from pydantic import BaseModel, ConfigDict
 
 from app.core.logs import redact
-from app.notices.rules import UNREADABLE, Outcome, State, outcome_of_status, split
+from app.notices.channels.identity import identity_of
+from app.notices.rules import UNREADABLE, Outcome, State, outcome_of_status
+from app.notices.splitting import split
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from app.notices.channels.posting import Line
 
@@ -98,6 +101,17 @@ class Adapter:
     def recipient(self, account: str, options: Any) -> str | None:  # noqa: ARG002 - some need them
         """Return how the channel addresses an officer by their 企业微信账号; None where it cannot."""
         return account
+
+    def identities(self, url: str | None, options: Any) -> dict[str, str]:  # noqa: ARG002 - some need them
+        """Return who gets a channel's messages: the group, or each person, with the name by which people know it.
+
+        However an address is written, it gives the same; it has no name, because it is a secret.
+        """
+        return {identity_of(url): ""} if url else {}
+
+    def secret_for(self, url: str | None, options: Any) -> Hashable:  # noqa: ARG002 - some need them
+        """Return where the secret goes, or its signatures: when that changes, the secret must be given anew."""
+        return None if self.keyed == "no" or not url else str(httpx.URL(url))
 
     def secret_problem(self, secret: str) -> str | None:  # noqa: ARG002 - some need it
         """Return what is wrong with the form of a secret."""

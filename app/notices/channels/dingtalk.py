@@ -11,6 +11,7 @@ import httpx
 import orjson
 
 from app.notices.channels.base import JSON, Adapter, Codes, Message, Post, Way, in_parts, judged
+from app.notices.channels.identity import identity_of
 
 if TYPE_CHECKING:
     from app.notices.rules import Outcome
@@ -56,6 +57,10 @@ class DingTalk(Adapter):
     hosts = frozenset({"oapi.dingtalk.com"})
     per_minute = 20
     keyed = "may"  # a robot may be secured by keyword or address instead
+
+    def identities(self, url: str | None, options: Any) -> dict[str, str]:  # noqa: ARG002
+        """Return the group, which the token tells."""
+        return {identity_of(url, member="access_token"): ""} if url else {}
 
     def parts(self, title: str, body: str, options: Any = None) -> list[str]:  # noqa: ARG002
         """Return the notice as markdown whose POST stays within 20,000 bytes."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from app.notices.channels.base import JSON, Adapter, Answer, Codes, Message, Post, Way, answered, in_parts, judged
+from app.notices.channels.identity import identity_of
 
 if TYPE_CHECKING:
     from app.notices.rules import Outcome
@@ -50,6 +51,10 @@ class Feishu(Adapter):
     per_minute = 100
     per_second = 5
     keyed = "may"  # a robot may be secured by keyword or address instead
+
+    def identities(self, url: str | None, options: Any) -> dict[str, str]:  # noqa: ARG002
+        """Return the group, which the last piece of the path tells."""
+        return {identity_of(url, last_piece=True): ""} if url else {}
 
     def parts(self, title: str, body: str, options: Any = None) -> list[str]:  # noqa: ARG002
         """Return the notice as texts whose POST stays within 20 KB."""

@@ -74,6 +74,15 @@ class Email(Adapter):
         mailbox = account if "@" in account or not options.domain else f"{account}@{options.domain}"
         return mailbox if re.fullmatch(_ADDRESS, mailbox) else None
 
+    def identities(self, url: str | None, options: Any) -> dict[str, str]:  # noqa: ARG002
+        """Return the mailboxes, by whichever server; of an officers' channel the domain of its accounts."""
+        mailboxes = {mailbox.lower(): mailbox for mailbox in options.recipients}
+        return mailboxes or {f"@{options.domain.lower()}": options.domain}
+
+    def secret_for(self, url: str | None, options: Any) -> tuple[Any, ...]:  # noqa: ARG002
+        """Return the server, how it is reached, and who signs in there: the password is told to it."""
+        return options.host.lower(), options.port, options.security, options.username or options.sender
+
     def parts(self, title: str, body: str, options: Any = None) -> list[str]:  # noqa: ARG002
         """Return the body: the title is the subject."""
         return [body or title]

@@ -12,7 +12,7 @@ from app.core.http import decode_cursor, dumps, encode_cursor, next_link, proble
 from app.core.ids import new_id, parse_id
 from app.core.wiring import Wired
 from app.notices import queries
-from app.notices.channels import ROBOTS, service
+from app.notices.channels import PRIVATE, ROBOTS, service
 from app.notices.channels.posting import send_once
 from app.notices.channels.schemas import (
     ChannelAudienceRef,
@@ -26,7 +26,7 @@ from app.notices.channels.schemas import (
 from app.notices.channels.sealing import way_of
 from app.notices.channels.targets import allowed
 from app.notices.models import Channel
-from app.notices.rules import Outcome, State
+from app.notices.rules import LOOK, Outcome, State
 from app.roster.access import Caller, require, unit_below
 from app.roster.models import Officer, Role, Unit, UnitKind
 from app.roster.signed_in import SignedIn
@@ -228,13 +228,18 @@ async def test_channel(channel_id: str, caller: Administrator, wired: Wired) -> 
         now = await wired.clock.now(session)
         tested = await session.get_one(Channel, channel.id, with_for_update={"key_share": True})
         service.end_test(tested, outcome, now=now)
-    return _json({"outcome": outcome.state, "detail": _told(outcome)})
+    return _json({"outcome": outcome.state, "detail": _told(outcome, channel)})
 
 
-def _told(outcome: Outcome) -> str:
+def _told(outcome: Outcome, channel: Channel) -> str:
+    look = "请到群内查看"
+    if channel.audience == "officers":
+        look = "请在本人的企业微信或邮箱中查看"
+    elif channel.kind in PRIVATE:
+        look = "请向收件人核实"
     if outcome.state is State.SENT:
-        return f"测试消息已发出，请到群内查看。{outcome.detail}" if outcome.detail else "测试消息已发出，请到群内查看。"
-    told = outcome.detail.replace("，稍后自动重试", "，请稍后再测试")
+        return f"测试消息已发出，{look}。{outcome.detail}"
+    told = outcome.detail.replace("，稍后自动重试", "，请稍后再测试").replace(LOOK, f"{look}，没有收到的再测试一次。")
     for rest in ("一分钟", "10分钟"):
         told = told.replace(f"{rest}后自动重试", f"请{rest}后再测试")
     return told

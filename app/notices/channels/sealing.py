@@ -41,6 +41,11 @@ def sealed(keys: Sealer, text: str | None, *, member: str, unit_id: uuid.UUID) -
     return None if text is None else keys.seal(text, context=f"channel.{member}:{unit_id}")
 
 
+def opened(keys: Sealer, held: str | None, *, member: str, unit_id: uuid.UUID) -> str | None:
+    """Return what a channel's `url` or `secret` was before it was sealed; raises WrongKey."""
+    return None if held is None else keys.open(held, context=f"channel.{member}:{unit_id}")
+
+
 def way_of(
     installation: Settings,
     *,
@@ -55,15 +60,13 @@ def way_of(
     keys = sealer_of(installation)
     try:
         options = adapter.options.model_validate(settings)
-        opened = {
-            member: None if held is None else keys.open(held, context=f"channel.{member}:{unit_id}")
-            for member, held in (("url", url), ("secret", secret))
-        }
+        plain_url = opened(keys, url, member="url", unit_id=unit_id)
+        plain_secret = opened(keys, secret, member="secret", unit_id=unit_id)
     except WrongKey:
         return _WRONG_KEY
     except ValidationError:
         return _WRONG_SETTINGS
-    return Way(adapter.address(opened["url"], options, installation.wecom_url), opened["secret"], options)
+    return Way(adapter.address(plain_url, options, installation.wecom_url), plain_secret, options)
 
 
 def shown_target(channel: Channel) -> str | None:

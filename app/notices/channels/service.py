@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import httpx
 from pydantic import ValidationError
 from sqlalchemy import case, update
 from sqlalchemy.exc import IntegrityError
@@ -16,30 +17,27 @@ from app.core.errors import Conflict, FieldProblem, Invalid, RateLimited
 from app.core.wording import explain
 from app.notices import reasons
 from app.notices.channels import PRIVATE, ROBOTS
-from app.notices.channels.posting import target_of
+from app.notices.channels.receivers import ChannelExists, claim, give_up, plain_url, receivers
 from app.notices.channels.sealing import sealed, sealer_of, shown_target
-from app.notices.channels.targets import allowed, host_of
+from app.notices.channels.targets import TargetRefused, TargetUnknown, allowed, check_target, host_of
 from app.notices.models import Channel, Delivery
-from app.notices.rules import GIVE_UP, HAND_OVER, WITHDRAW, Outcome, State, reserve
+from app.notices.rules import GIVE_UP, HAND_OVER, WITHDRAW, Outcome, reserve
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from app.core.settings import Settings
     from app.notices.channels.base import Adapter
 
+_ANEW = (
+    "地址、服务器或登录账号变了，原来的密钥（密码）不能转用："
+    "请在同一次修改中重新填写 secret；新的地址不需要密钥的，填 null。"
+)
 _SECRETS = ("url", "secret")
 _MEMBERS = ("url", "secret", "settings")
-
-
-class ChannelExists(Conflict):
-    """The unit has a channel with this address: its group would get everything twice."""
-
-    code = "channel-exists"
-    title = "该单位已有相同地址的通道"
 
 
 class ChannelNotTestable(Conflict):
@@ -89,12 +87,23 @@ async def checked(installation: Settings, wanted: Wanted, *, url_stays: bool = F
         problems.append(FieldProblem("/url", "此类通道的地址由系统设置，请去掉此项。"))
     elif not wrong:
         where = adapter.address(url, options, installation.wecom_url)
-        target = await target_of(adapter, where, allowed(installation.outbound_allow))
-        if isinstance(target, Outcome) and target.state is State.DEAD:
-            problems.append(FieldProblem("/url" if url else "/settings", target.detail))
+        if refused := await _refused(adapter, where, installation):
+            problems.append(FieldProblem("/url" if url else "/settings", refused))
     if problems:
         raise Invalid(problems[0].detail, errors=problems)
     return options.model_dump(mode="json") if options else {}
+
+
+async def _refused(adapter: Adapter, where: str, installation: Settings) -> str:
+    try:
+        await check_target(
+            where, known=adapter.hosts, allow=allowed(installation.outbound_allow), schemes=adapter.schemes
+        )
+    except TargetRefused as refused:
+        return str(refused)
+    except TargetUnknown as unknown:
+        return unknown.unlisted
+    return ""
 
 
 def _audience_problems(wanted: Wanted) -> list[FieldProblem]:
@@ -168,6 +177,7 @@ async def create_channel(
     )
     session.add(channel)
     await _flush_unique(session)
+    await claim(session, installation, channel, wanted.url)
     await _audit_channel(session, "channel.create", channel, None, now=now, actor_id=actor_id)
     return channel
 
@@ -191,9 +201,12 @@ async def change_channel(
 ) -> Channel:
     """Change name, address, secret, settings or whether it is enabled; a new address starts with a clean slate.
 
-    Address and settings were checked. Raises ChannelExists.
+    Address and settings were checked. Raises ChannelExists, or Invalid where the secret would come along to a place for
+    which it was not given.
     """
-    before = _facts(channel)
+    before, held_url = _facts(channel), plain_url(installation, channel)
+    _refuse_secret_elsewhere(channel, held_url, changes)
+    reached = receivers(channel.kind, held_url, channel.settings)
     stored = dict(changes)
     for member in _SECRETS:
         if member in stored:
@@ -210,9 +223,33 @@ async def change_channel(
         whole = Wanted(channel.kind, channel.audience, url=changes.get("url"), settings=channel.settings)
         channel.target = _target(whole, installation)
     await _flush_unique(session)
+    url = changes.get("url", held_url)
+    if receivers(channel.kind, url, channel.settings) != reached:
+        await claim(session, installation, channel, url)
     secrets = sorted(set(_SECRETS) & changes.keys())
     await _audit_channel(session, "channel.change", channel, before, now=now, actor_id=actor_id, secrets=secrets)
     return channel
+
+
+def _refuse_secret_elsewhere(channel: Channel, held_url: str | None, changes: Mapping[str, Any]) -> None:
+    # A secret is never read back, neither by having it sent to another server. Judged on the locked row: two changes
+    # at once must not bring together what neither would be allowed alone.
+    adapter = ROBOTS.get(channel.kind)
+    moves = {"url", "settings"} & changes.keys()
+    if adapter is None or adapter.keyed == "no" or channel.secret is None or "secret" in changes or not moves:
+        return
+    was = _secret_for(adapter, held_url, channel.settings)
+    if was is None or was != _secret_for(
+        adapter, changes.get("url", held_url), changes.get("settings", channel.settings)
+    ):
+        raise Invalid(_ANEW, errors=[FieldProblem("/secret", _ANEW)])
+
+
+def _secret_for(adapter: Adapter, url: str | None, settings: Mapping[str, Any]) -> Hashable:
+    try:
+        return adapter.secret_for(url, adapter.options.model_validate(dict(settings)))
+    except (ValidationError, httpx.InvalidURL):
+        return None
 
 
 async def delete_channel(session: AsyncSession, channel: Channel, *, now: dt.datetime, actor_id: uuid.UUID) -> None:
@@ -221,6 +258,7 @@ async def delete_channel(session: AsyncSession, channel: Channel, *, now: dt.dat
     Private messages, which hold names, are not forwarded into a group: they expire, or stay in doubt.
     """
     before = _facts(channel)
+    await give_up(session, channel)
     channel.deleted_at, channel.enabled, channel.url, channel.secret = now, False, None, None
     waiting = update(Delivery).where(Delivery.channel_id == channel.id, Delivery.state.in_(HAND_OVER.sources))
     certain = Delivery.doubt_at.is_(None)
@@ -260,7 +298,10 @@ async def begin_test(
 def _testers(adapter: Adapter, channel: Channel, account: str | None) -> Sequence[str]:
     if not adapter.recipients_at_once:
         return ()
-    options = adapter.options.model_validate(channel.settings)
+    try:
+        options = adapter.options.model_validate(channel.settings)
+    except ValidationError as error:
+        raise ChannelNotTestable("通道的设置项不完整或有误；请重新填写该通道的设置，再测试。") from error
     if channel.audience != "officers":
         return list(getattr(options, "recipients", ()))[:1000]
     own = adapter.recipient(account, options) if account else None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_UNICAST = ipaddress.IPv6Network("2000::/3")  # beyond it lie the forms that wrap an IPv4 address
 _RESOLVE_LIMIT = 5.0
 _PORTS = {"http": 80, "https": 443, "smtp": 25}
 _SECURE = {"https", "smtp"}  # a mail server's own settings say how its connection is secured
@@ -28,7 +28,14 @@ class TargetRefused(Exception):
 
 
 class TargetUnknown(Exception):
-    """The host's name cannot be resolved now; nothing was sent."""
+    """The host's name cannot be resolved now; nothing was sent.
+
+    `unlisted` says why it may well be refused where only its address can tell that it is allowed.
+    """
+
+    def __init__(self, message: str, unlisted: str = "") -> None:
+        super().__init__(message)
+        self.unlisted = unlisted
 
 
 @dataclass(frozen=True)
@@ -76,9 +83,7 @@ def _literal(host: str) -> Address | None:
 
 
 def _public(address: Address) -> bool:
-    if isinstance(address, ipaddress.IPv6Address) and (
-        address.ipv4_mapped or address.sixtofour or address.teredo or address in _NAT64
-    ):
+    if isinstance(address, ipaddress.IPv6Address) and (address not in _UNICAST or address.sixtofour or address.teredo):
         return False
     return address.is_global and not address.is_multicast
 
@@ -119,9 +124,8 @@ async def check_target(
     try:
         found = [literal] if literal else await _addresses(host, parsed.port or _PORTS[parsed.scheme])
     except TargetUnknown as error:
-        if vendor or listed:
-            raise
-        raise TargetRefused(_unlisted(host, known)) from error
+        error.unlisted = "" if vendor or listed else _unlisted(host, known)
+        raise
     if not listed and not all(allow.covers(address) for address in found):
         if not vendor:
             raise TargetRefused(_unlisted(host, known))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import orjson
 
 from app.notices.channels.base import JSON, Adapter, Codes, Message, PictureOptions, Post, Way, in_parts, judged
+from app.notices.channels.identity import identity_of
 
 if TYPE_CHECKING:
     from app.notices.rules import Outcome
@@ -42,6 +43,10 @@ class WecomRobot(Adapter):
     per_minute = 20
     picture_limit = 2 << 20
     options = RobotOptions
+
+    def identities(self, url: str | None, options: Any) -> dict[str, str]:  # noqa: ARG002
+        """Return the group, which the key tells."""
+        return {identity_of(url, member="key"): ""} if url else {}
 
     def parts(self, title: str, body: str, options: Any = None) -> list[str]:
         """Return the notice as texts within the format's limit; several are numbered and each begins with the title."""

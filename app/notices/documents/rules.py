@@ -45,7 +45,8 @@ def brief_of(month: dt.date, starts_on: dt.date, ends_on: dt.date) -> Brief | No
     """Return the brief of a month (its first day), None where no day of the contest falls into it.
 
     It covers the days from the 19th of the month before (the day on which the last brief was ready, which that one
-    could not yet report) to the 18th, within the contest, and is ready on the 19th.
+    could not yet report) to the 18th, within the contest, and is ready on the 19th, or on the day after the contest's
+    last where that comes first.
     """
     ready_on = month.replace(day=READY_ON)
     span = Span(
@@ -54,7 +55,8 @@ def brief_of(month: dt.date, starts_on: dt.date, ends_on: dt.date) -> Brief | No
     if span.last < span.first:
         return None
     first = _first_month(starts_on)
-    return Brief((month.year - first.year) * 12 + month.month - first.month + 1, span, ready_on)
+    number = (month.year - first.year) * 12 + month.month - first.month + 1
+    return Brief(number, span, min(ready_on, span.last + dt.timedelta(days=1)))
 
 
 def _month_before(month: dt.date) -> dt.date:

@@ -34,8 +34,9 @@ def notice_document(
     name, _, number = title.partition("（第")
     paper = Official(name, number=f"（第{number}" if number else None)
     issuer = stats["issuer"]
-    for line in body.split("\n"):
-        if line.strip() and not line.startswith(issuer):  # who signs stands below
+    *lines, last = body.strip().split("\n")
+    for line in lines if last.startswith(issuer) else [*lines, last]:  # who signs stands below
+        if line.strip():
             paper.body(line)
     if stats["units"]:
         paper.table(Table(_caption(stats), _RANKING, [_unit_cells(unit) for unit in _in_order(stats["units"])]))

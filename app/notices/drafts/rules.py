@@ -8,9 +8,8 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from app.core.clock import at, local
 from app.core.errors import Conflict
-from app.notices.rules import Slot
+from app.notices.rules import Slot, before_night, by_day
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -24,9 +23,8 @@ CRITICISM_DAYS = 2
 CRITICISM_BELOW = Fraction(3, 5)
 """So many counted days running with a completion rate below this give a draft of criticism."""
 
-_FROM, _UNTIL = dt.time(8), dt.time(22)
+_UNTIL = dt.time(22)
 _ALLOWED = dt.timedelta(hours=2)
-_LATEST = dt.time(23)
 
 
 class DraftDecided(Conflict):
@@ -115,12 +113,9 @@ class Approved(Slot):
     @property
     def goes_out_at(self) -> dt.datetime:
         """The instant itself, or at night the next 8:00."""
-        here = local(self.at)
-        if here.time() < _FROM:
-            return at(here.date(), _FROM)
-        return self.at if here.time() < _UNTIL else at(here.date() + dt.timedelta(days=1), _FROM)
+        return by_day(self.at, _UNTIL)
 
     @property
     def deadline(self) -> dt.datetime:
         """Two hours after it may go out, at the latest 23:00."""
-        return min(self.goes_out_at + _ALLOWED, at(local(self.goes_out_at).date(), _LATEST))
+        return before_night(self.goes_out_at, _ALLOWED)

@@ -33,7 +33,7 @@ def write_draft(kind: Kind, *, contest: str, issuer: str, unit: str, days: Seque
     """Return the text for a branch whose days, the last of a run, are these."""
     first, last = days[0], days[-1]
     when = f"第{first.number}日至第{last.number}日（{date(first.day)}至{date(last.day)}）"
-    signed = f"统计截至{last.day.year}年{date(last.day)}　{issuer}"
+    signed = f"统计截至{last.day.year}年{date(last.day)}24:00　{issuer}"
     if kind is Kind.PRAISE:
         right, answered = sum(one.figures.correct for one in days), sum(one.figures.answered for one in days)
         accuracy = f"，答题正确率{share(right, answered)}" if answered else ""

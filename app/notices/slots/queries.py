@@ -40,6 +40,18 @@ async def hold_in_force(
     return found
 
 
+async def holds_in_force(
+    session: AsyncSession, contest_id: uuid.UUID, slot_at: dt.datetime
+) -> dict[uuid.UUID, SlotHold]:
+    """Return the same of all bureaus (and the province) of a contest, by unit."""
+    found = await session.scalars(
+        select(SlotHold).where(
+            SlotHold.contest_id == contest_id, SlotHold.slot_at == slot_at, SlotHold.released_at.is_(None)
+        )
+    )
+    return {hold.unit_id: hold for hold in found}
+
+
 async def notices_of_slot(
     session: AsyncSession, contest_id: uuid.UUID, unit: Unit, slot_at: dt.datetime
 ) -> list[tuple[Notice, Unit]]:

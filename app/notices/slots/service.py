@@ -10,6 +10,7 @@ from app.contests.queries import rules_on
 from app.core import audit
 from app.core.clock import local_day, wire
 from app.core.errors import Conflict
+from app.notices.audiences import Audience
 from app.notices.models import SlotHold
 from app.notices.outgoing import add_deliveries
 from app.notices.planner import compose, scenes_of
@@ -41,7 +42,7 @@ class SlotAlreadyOut(Conflict):
     """What a slot says has been planned without a hold: it is on its way; facts: slot_at."""
 
     code = "slot-already-out"
-    title = "本时段的通报已经发出"
+    title = "本时段的通报已经生成"
 
 
 class SlotOver(Conflict):
@@ -96,7 +97,7 @@ async def hold_slot(
         return Held(held, new=False)
     if await notices_of_slot(session, contest.id, unit, slot.at):
         raise SlotAlreadyOut(
-            "本时段的通报已经生成并开始发送，不能再暂缓；如需更正，请另行发出更正。", slot_at=wire(slot.at)
+            "本时段的通报已经生成，不能再暂缓；需要说明的，请在工作群内另行说明。", slot_at=wire(slot.at)
         )
     _refuse_over(slot, now, "本时段已过发送时限，不会再发出，不需要暂缓。")
     hold = SlotHold(
@@ -119,7 +120,8 @@ async def release_slot(
 ) -> SlotHold:
     """Let a held slot go out (恢复): at its time where that is still to come, else now; again is harmless.
 
-    The figures stay those of the slot; a text that comes late says so. Raises SlotDropped, SlotOver.
+    A text that comes late says so, and is written anew as of the slot's instant: what was entered meanwhile for that
+    day, such as an exemption, is in it. Raises SlotDropped, SlotOver.
     """
     await _exclusively(session, contest.id)
     await session.refresh(hold)
@@ -134,7 +136,7 @@ async def release_slot(
     if notices:
         drafts = await _drafts_of(session, contest, unit, slot, now=now, until=notices[0].cutoff_at, link=link)
         for notice in notices:
-            _let_go(notice, drafts.get((notice.audience_id, notice.audience_kind)), late=slot.late(now))
+            _let_go(notice, drafts, late=slot.late(now))
         planned = [notice for notice in notices if notice.state == NoticeState.PLANNED]
         await session.flush()
         await add_deliveries(session, planned, slot, now=now)
@@ -142,11 +144,14 @@ async def release_slot(
     return hold
 
 
-def _let_go(notice: Notice, draft: Draft | None, *, late: bool) -> None:
+def _let_go(notice: Notice, drafts: dict[tuple[uuid.UUID, str], Draft], *, late: bool) -> None:
     notice.state = NoticeState.PLANNED
-    if draft is None:
-        return
-    if draft.reason is not None:  # the contest was paused meanwhile, or nobody can be reached any more
+    draft = drafts.get((notice.audience_id, notice.audience_kind))
+    if draft is None:  # to single people, of a branch whose group is told nothing any more, or whose people have left
+        group = drafts.get((notice.audience_id, Audience.BRANCH))
+        notice.state = NoticeState.SKIPPED
+        notice.reason = (group and group.reason) or Reason.NO_PERSON
+    elif draft.reason is not None:  # the contest was paused meanwhile, or nobody can be reached any more
         notice.state, notice.reason = NoticeState.SKIPPED, draft.reason
     elif late and draft.text is not None:
         # A late text says 「补发」 and leaves out what was true at the slot only, such as the hours left.

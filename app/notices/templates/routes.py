@@ -10,15 +10,15 @@ from sqlalchemy import select
 from app.core.errors import Forbidden
 from app.core.http import dumps, polled, problems
 from app.core.wiring import Wired
-from app.notices.layouts import GROUPS, SLOTS
+from app.notices.layouts import PLACES
 from app.notices.queries import READERS
-from app.notices.schemas import SlotName
 from app.notices.templates import service
 from app.notices.templates.schemas import (
-    GroupKind,
     TemplateDetail,
     TemplateIn,
+    TemplateKind,
     TemplateList,
+    TemplateSlot,
     TemplateTrial,
     TrialOut,
     detail_view,
@@ -70,13 +70,13 @@ def _json(body: object) -> Response:
     responses={**_UNCHANGED, **problems(401, 403)},
 )
 async def list_templates(request: Request, caller: Reader, wired: Wired) -> Response:
-    """Return what writes the group notices of the caller's bureau: its own template, the province's, or the built-in text."""
+    """Return what writes the notices of the caller's bureau: its own template, the province's, or the built-in text."""
     async with wired.database.reads() as session:
         unit = await bureau_of(session, caller.unit_path)
         held = (await service.wording_for(session, unit.path)).held
         owners = await _owners(session, unit)
     items = []
-    for place in ((slot, audience) for audience in GROUPS for slot in SLOTS):
+    for place in PLACES:
         template = held.get(place)
         items.append(template_view(place, template, owners[template.unit_id] if template else None))
     return polled(request, {"items": items})
@@ -93,11 +93,14 @@ async def _owners(session: AsyncSession, unit: Unit) -> dict[Any, Unit]:
     response_model=TemplateDetail,
     responses={**_UNCHANGED, **problems(401, 403, 422)},
 )
-async def get_template(request: Request, slot: SlotName, audience: GroupKind, caller: Reader, wired: Wired) -> Response:
+async def get_template(
+    request: Request, slot: TemplateSlot, audience: TemplateKind, caller: Reader, wired: Wired
+) -> Response:
     """Return the template in force with the names that it may use, the built-in text, and every version of the bureau's."""
+    place = service.place_of(slot, audience)
     async with wired.database.reads() as session:
         unit = await bureau_of(session, caller.unit_path)
-        body = await _detail(session, unit, (slot, audience))
+        body = await _detail(session, unit, place)
     return polled(request, body)
 
 
@@ -119,14 +122,15 @@ async def _detail(session: AsyncSession, unit: Unit, place: service.Place) -> di
     responses=problems(401, 403, 422),
 )
 async def save_template(
-    slot: SlotName, audience: GroupKind, caller: Writer, body: TemplateIn, wired: Wired
+    slot: TemplateSlot, audience: TemplateKind, caller: Writer, body: TemplateIn, wired: Wired
 ) -> Response:
     """Save a new version, in force from the next notice on; every version is kept.
 
-    It is tried on three example days first: 422 names the line of title or body, and what to do.
+    It is tried on the examples first: 422 names the line of title or body, and what to do.
     """
-    service.tried((slot, audience), body.title, body.body)
-    return await _save(caller, wired, (slot, audience), (body.title, body.body))
+    place = service.place_of(slot, audience)
+    service.tried(place, body.title, body.body)
+    return await _save(caller, wired, place, (body.title, body.body))
 
 
 @router.delete(
@@ -136,9 +140,9 @@ async def save_template(
     response_model=TemplateDetail,
     responses=problems(401, 403, 422),
 )
-async def delete_template(slot: SlotName, audience: GroupKind, caller: Writer, wired: Wired) -> Response:
+async def delete_template(slot: TemplateSlot, audience: TemplateKind, caller: Writer, wired: Wired) -> Response:
     """Have no template of one's own again: the province's is in force where there is one, else the built-in text."""
-    return await _save(caller, wired, (slot, audience), None)
+    return await _save(caller, wired, service.place_of(slot, audience), None)
 
 
 async def _save(caller: Caller, wired: Wired, place: service.Place, text: tuple[str, str] | None) -> Response:
@@ -158,5 +162,6 @@ async def _save(caller: Caller, wired: Wired, place: service.Place, text: tuple[
     responses=problems(401, 403, 422),
 )
 async def preview_template(body: TemplateTrial, _caller: Administrator) -> Response:
-    """Return what a template writes on three example days; nothing is saved or sent."""
-    return _json(trial_view(service.tried((body.slot, body.audience), body.title, body.body)))
+    """Return what a template writes on the examples; nothing is saved or sent."""
+    place = service.place_of(body.slot, body.audience)
+    return _json(trial_view(service.tried(place, body.title, body.body)))

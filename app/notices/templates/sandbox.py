@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 import re
-import unicodedata
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,6 +12,7 @@ from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, Undefine
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from app.core.phones import holds_mobile
 from app.notices import wording
 from app.notices.templates.vocabulary import LISTS, PARTS, ROW_KEYS
 from app.notices.text import Text
@@ -32,7 +32,6 @@ NOT_SAID = tuple(
 )
 """Words that are not used in notices (DESIGN, section 2)."""
 
-_MOBILE = re.compile(r"(?<!\d)1[3-9]\d[\s-]?\d{4}[\s-]?\d{4}(?!\d)")
 _LOOP = frozenset({"index", "first", "last", "length"})
 _ALLOWED = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.If, nodes.For, nodes.CondExpr,
@@ -214,7 +213,7 @@ def unsaid(text: str) -> str | None:
     """Return why a notice cannot say this and what to do: a word that is not used, or a person's phone; else None."""
     if said := [word for word in NOT_SAID if word in text]:
         return f"通报中不使用“{said[0]}”一词，请换一种说法。"
-    if _MOBILE.search(unicodedata.normalize("NFKC", text)):
+    if holds_mobile(text):
         return "通报中不能写个人手机号，请去掉；需要电话的，写单位的办公电话。"
     return None
 
@@ -278,6 +277,9 @@ class _Check:
             yield node.lineno, "“for”里面不能再套“for”，请分开写。"
             return
         known = [name for name in LISTS if name in self._names]
+        if not known:
+            yield node.lineno, "这里没有可以逐个列出的名称，请去掉“for”。"
+            return
         if not isinstance(node.iter, nodes.Name) or node.iter.name not in known:
             yield node.lineno, f"“for”只能逐个列出{'、'.join(known)}，请改正。"
             return

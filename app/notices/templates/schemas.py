@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from app.notices.schemas import SlotName
 from app.notices.templates.sandbox import FILTERS, LONGEST_SOURCE, LONGEST_TITLE
 from app.notices.templates.service import Place, built_in
 from app.notices.templates.vocabulary import vocabulary
@@ -19,7 +18,9 @@ if TYPE_CHECKING:
     from app.notices.text import Text
     from app.roster.models import Unit
 
-GroupKind = Literal["province", "bureau", "branch"]
+TemplateSlot = Literal["08:00", "12:00", "18:00", "22:00", "11:40", "17:40", "12:30", "20:00"]
+TemplateKind = Literal["province", "bureau", "branch", "liaison", "leader", "forecast", "nudge"]
+Example = Literal["无人参赛", "名次并列", "全员完成", "名次下降", "尚未开始", "差一场对战", "差每日一测和对战"]
 _Title = Annotated[
     str,
     StringConstraints(
@@ -56,8 +57,8 @@ class TemplateIn(BaseModel):
 class TemplateTrial(TemplateIn):
     """要试写的模板."""
 
-    slot: SlotName
-    audience: GroupKind
+    slot: TemplateSlot
+    audience: TemplateKind
 
 
 class NameOut(BaseModel):
@@ -85,8 +86,8 @@ class OwnerRef(BaseModel):
 class TemplateOut(BaseModel):
     """一个时段、一种受众现行的模板；version 为0的是内置文字."""
 
-    slot: SlotName
-    audience: GroupKind
+    slot: TemplateSlot
+    audience: TemplateKind
     version: int
     owner: OwnerRef | None = Field(description="现行模板是谁的；内置文字为 null")
     title: str
@@ -123,13 +124,13 @@ class TemplateDetail(TemplateOut):
 class ExampleOut(BaseModel):
     """在一个示例日写出来的样子."""
 
-    example: str
+    example: Example
     title: str
     body: str
 
 
 class TrialOut(BaseModel):
-    """三个示例日（无人参赛、名次并列、全员完成）各写成什么."""
+    """各示例写成什么：一般是三个示例日（无人参赛、名次并列、全员完成），提示本人的是三种未完成情况；不发的不列."""
 
     examples: list[ExampleOut]
 

@@ -11,12 +11,13 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from app.core import audit
 from app.core.errors import FieldProblem, Invalid
-from app.notices.layouts import TITLE, layout_of
+from app.notices.layouts import PLACES, TITLE, layout_of
 from app.notices.models import NoticeTemplate
 from app.notices.templates.examples import examples
 from app.notices.templates.sandbox import TemplateProblem, WritingFailed, Written, problems_of
-from app.notices.templates.vocabulary import audience_of, values, vocabulary
-from app.notices.text import write
+from app.notices.templates.vocabulary import values, vocabulary
+from app.notices.text import Text, audience_of, write
+from app.notices.wording import as_of
 from app.roster.models import Unit
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from app.notices.stats import BranchStats, BureauStats
-    from app.notices.text import Text
+    from app.notices.templates.vocabulary import Value
+    from app.notices.text import Stats
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +42,12 @@ class TemplateInvalid(Invalid):
     title = "模板有误"
 
 
+class NoSuchNotice(Invalid):
+    """A slot tells this kind of audience nothing, so that there is no template of it."""
+
+    title = "该时段没有发给此受众的通报"
+
+
 class Source(NamedTuple):
     """Which template wrote a text (None, 0: the built-in one), and what went wrong with one that should have."""
 
@@ -50,6 +57,23 @@ class Source(NamedTuple):
 
 
 BUILT_IN = Source()
+
+
+def both(one: Source, other: Source) -> Source:
+    """Return the source of a notice of several texts: the template if it wrote any, the first warning if there is any."""
+    template = one if one.id else other
+    return Source(template.id, template.version, one.warning or other.warning)
+
+
+def place_of(slot: str, audience: str) -> Place:
+    """Return the place of a slot and kind of audience. Raises NoSuchNotice where the slot tells it nothing."""
+    if (slot, audience) in PLACES:
+        return slot, audience
+    when = "、".join(name for name, told in PLACES if told == audience)
+    raise NoSuchNotice(
+        f"{slot}没有发给此受众的通报，请改选时段。",
+        errors=[FieldProblem("/slot", f"此受众的通报只有{when}，请从中选择。")],
+    )
 
 
 def built_in(place: Place) -> tuple[str, str]:
@@ -67,12 +91,37 @@ def tried(place: Place, title: str, body: str) -> dict[str, Text]:
     failed: dict[TemplateProblem, str] = {}
     for name, stats in examples(*place).items():
         try:
-            texts[name] = template.write(values(stats))
+            texts[name] = _written(template, stats)
         except WritingFailed as error:
-            failed.setdefault(error.problem, f"（例：{name}的一天）")
+            failed.setdefault(error.problem, f"（例：{name}{'的一天' if place[1] != 'nudge' else ''}）")
     if failed:
         raise _invalid(failed)
     return texts
+
+
+_AS_OF = "统计截至"
+_LATE = "补发"
+_QUOTED = "全省情况"
+"""A piece that may speak of another as-of instant than the notice's own."""
+
+
+def _written(template: Written, stats: Stats) -> Text:
+    """Write a notice; one that leaves out as of when it speaks, or that it comes late, ends with the line that says so.
+
+    A nudge is too short to carry one. Raises WritingFailed.
+    """
+    named = values(stats)
+    text = template.write(named)
+    return text if _dated(text, stats, named) else Text(text.title, f"{text.body}\n{as_of(stats.occasion)}")
+
+
+def _dated(text: Text, stats: Stats, named: Mapping[str, Value]) -> bool:
+    if audience_of(stats) == "nudge":
+        return True
+    said = "".join(text)
+    if quoted := named.get(_QUOTED):
+        said = said.replace(str(quoted), "")
+    return _AS_OF in said and (_LATE in said or not stats.occasion.late)
 
 
 def _invalid(problems: Mapping[TemplateProblem, str]) -> TemplateInvalid:
@@ -90,7 +139,7 @@ class Wording:
     held: Mapping[Place, NoticeTemplate]
     ready: dict[Place, Written] = field(default_factory=dict)
 
-    def say(self, stats: BureauStats | BranchStats) -> tuple[Text, Source]:
+    def say(self, stats: Stats) -> tuple[Text, Source]:
         """Return the notice for these figures, by the template in force.
 
         Where that fails the built-in text goes out, and the source's warning tells so.
@@ -102,7 +151,7 @@ class Wording:
         try:
             if place not in self.ready:
                 self.ready[place] = Written(template.title, template.body)
-            return self.ready[place].write(values(stats)), Source(template.id, template.version)
+            return _written(self.ready[place], stats), Source(template.id, template.version)
         except WritingFailed as error:
             where = f"{'标题' if error.problem.part == 'title' else '正文'}第{error.problem.line}行"
             warning = (
@@ -114,12 +163,24 @@ class Wording:
 
 
 async def wording_for(session: AsyncSession, path: Sequence[uuid.UUID]) -> Wording:
-    """Return the templates in force for a unit, given by its path: its own, else those of the nearest unit above."""
-    newest = await newest_of(session, path)
-    held: dict[Place, NoticeTemplate] = {}
-    for unit_id in path:  # root first: the nearest is the last word
-        held |= {place: one for (unit, place), one in newest.items() if unit == unit_id and one.body is not None}
-    return Wording(held)
+    """Return the templates in force for a unit, given by its path."""
+    return (await wordings_for(session, [path]))[0]
+
+
+async def wordings_for(session: AsyncSession, paths: Sequence[Sequence[uuid.UUID]]) -> list[Wording]:
+    """Return the templates in force for units, each given by its path: its own, else those of the nearest unit above."""
+    newest = await newest_of(session, {unit_id for path in paths for unit_id in path})
+    by_unit: dict[uuid.UUID, dict[Place, NoticeTemplate]] = {}
+    for (unit_id, place), one in newest.items():
+        if one.body is not None:
+            by_unit.setdefault(unit_id, {})[place] = one
+    wordings = []
+    for path in paths:
+        held: dict[Place, NoticeTemplate] = {}
+        for unit_id in path:  # root first: the nearest is the last word
+            held |= by_unit.get(unit_id, {})
+        wordings.append(Wording(held))
+    return wordings
 
 
 async def newest_of(

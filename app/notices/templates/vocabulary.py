@@ -7,15 +7,16 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.core.clock import local
-from app.notices.layouts import TITLE, layout_of
-from app.notices.stats import BureauStats
-from app.notices.text import paragraphs
-from app.notices.words import PROVINCE
+from app.notices.layouts import TITLE, pieces_of
+from app.notices.stats import BranchStats, BureauStats
+from app.notices.text import audience_of, paragraphs
+from app.notices.text_private import ForecastStats, LiaisonStats, NudgeStats
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from app.notices.stats import BranchStats, Occasion, Standing
+    from app.notices.stats import Occasion, Standing
+    from app.notices.text import Stats
     from app.participation.rules import Figures
 
 Plain = str | int | Fraction | dt.date | dt.datetime | None
@@ -44,6 +45,24 @@ _PIECES = {
     "未完成名单": "未完成人员，最多十名；竞赛规则不允许群内列名或无人未完成的为空",
     "要求": "对未完成人员的提醒，或全员完成时的感谢",
     "致谢": "对坚持参赛的感谢；没有的为空",
+}
+_ASKED = "请收信人做什么；没有的为空"
+_PRIVATE_PIECES = {
+    "liaison": {
+        "情况": "本单位未完成情况，列出姓名，最多四十名；全员完成的为感谢",
+        "概况": "本单位未完成情况，不列姓名；全员完成的为感谢",
+        "名单": "未完成人员，按所差任务（18:00按是否开始）分列，最多四十名；无人未完成的为空",
+        "提醒情况": "今日已提醒几人、其中几人已完成；当日已截止或全员完成的为空",
+        "要求": _ASKED,
+        "链接": "查看名单的网址；没有设置网址或无人未完成的为空",
+    },
+    "leader": {"情况": "本单位的完成情况和名次；08:00的为完成率偏低或名次下降的情况", "要求": _ASKED},
+    "forecast": {"情况": "本单位已完成、进行中、未开始的人数", "要求": _ASKED},
+    "nudge": {
+        "情况": "还差什么、约需几分钟",
+        "时限": "今日何时截止",
+        "还差": "所差任务，如“每日一测和1场对战”",
+    },
 }
 _OCCASION = {
     "竞赛": "竞赛简称",
@@ -77,6 +96,14 @@ _BUREAU = {
     "昨日同时段完成": "前一竞赛日同时段的完成人数；不比较的时段为空",
     "市本级": "市本级的人数，写成“市本级.应参赛”等",
 }
+_FORECAST = {"预告时段": "所预告的时段，如12:00"}
+_REMINDED = {"已提醒": "所通报当日已提醒的人数", "提醒后完成": "其中已完成的人数"}
+_NUDGE = {
+    "已开始": "是否已经开始，用于{% if 已开始 %}",
+    "差每日一测": "是否还差每日一测，用于{% if 差每日一测 %}",
+    "差对战": "还差几场对战；不差的为0",
+    "分钟": "完成所差任务约需几分钟",
+}
 _LISTED = {
     "bureau": {UNITS: "各分局，先列有名次的；用{% for 单位 in 分局 %}逐个列出，写成“单位.简称”“单位.得分|分数”等"},
     "province": {CITIES: "各市局，先列有名次的；用{% for 单位 in 各市 %}逐个列出，写成“单位.简称”“单位.得分|分数”等"},
@@ -86,6 +113,16 @@ _BRANCH = {
     "此前名次": "此前的名次；不比较的为空",
     "此前": "与何时的名次相比，如“前一日”；不比较的为空",
 }
+_OF_BRANCH = {**_OCCASION, **_COUNTS, **_UNIT, **_BRANCH, **_LISTED["branch"]}
+_FIGURES = {
+    **{audience: {**_OCCASION, **_COUNTS, **_BUREAU, **_LISTED[audience]} for audience in ("province", "bureau")},
+    "branch": _OF_BRANCH,
+    "liaison": {**_OF_BRANCH, **_REMINDED},
+    "leader": _OF_BRANCH,
+    "forecast": {**_OCCASION, **_COUNTS, **_UNIT, **_FORECAST},
+    "nudge": {**_OCCASION, **_NUDGE},
+}
+"""What each kind of audience may name besides the pieces; people's names stand in pieces only."""
 
 ROW_KEYS = frozenset(_UNIT | _COUNTS)
 """What a row of a list, or 市本级, is made of."""
@@ -103,28 +140,19 @@ class Named(NamedTuple):
 
 def vocabulary(slot: str, audience: str) -> list[Named]:
     """Return the names that a template of this slot and kind of audience may use, with what each means."""
-    pieces = [TITLE, *dict.fromkeys(name for line in layout_of(slot, audience) for name in line)]
-    own = _UNIT | _BRANCH if audience == "branch" else _BUREAU
-    figures = {**_OCCASION, **_COUNTS, **own, **_LISTED[audience]}
+    told = {**_PIECES, **_PRIVATE_PIECES.get(audience, {})}
+    figures = _FIGURES[audience]
     return [
-        *(Named(name, "piece", _PIECES[name]) for name in pieces),
-        *(Named(name, "list" if name in LISTS else "figure", told) for name, told in figures.items()),
+        *(Named(name, "piece", told[name]) for name in pieces_of(slot, audience)),
+        *(Named(name, "list" if name in LISTS else "figure", meant) for name, meant in figures.items()),
     ]
 
 
-def audience_of(stats: BureauStats | BranchStats) -> str:
-    """Return the kind of group that these figures are for."""
-    if isinstance(stats, BureauStats):
-        return "province" if stats.words == PROVINCE else "bureau"
-    return "branch"
-
-
-def values(stats: BureauStats | BranchStats) -> Mapping[str, Value]:
+def values(stats: Stats) -> Mapping[str, Value]:
     """Return the value of each name of the vocabulary for these figures."""
-    audience = audience_of(stats)
-    names = (name for line in layout_of(stats.occasion.slot.name, audience) for name in line)
-    pieces = dict.fromkeys(names, "") | paragraphs(stats)
-    common = {**pieces, **_occasion(stats.occasion)}
+    occasion, audience = stats.occasion, audience_of(stats)
+    pieces = dict.fromkeys(pieces_of(occasion.slot.name, audience), "") | paragraphs(stats)
+    common = {**pieces, **_occasion(occasion)}
     if isinstance(stats, BureauStats):
         unranked = [standing for standing in stats.standings if standing.rank is None]
         return {
@@ -134,12 +162,32 @@ def values(stats: BureauStats | BranchStats) -> Mapping[str, Value]:
             "市本级": _counts(stats.headquarters),
             next(iter(_LISTED[audience])): [_row(standing) for standing in (*stats.ranked, *unranked)],
         }
+    if isinstance(stats, NudgeStats):
+        return common | _lacked(stats)
+    if isinstance(stats, ForecastStats):
+        return {**common, **_row(stats.branch.own), "预告时段": stats.comes}
+    if isinstance(stats, BranchStats):
+        return common | _branch(stats)
+    told = {"已提醒": stats.reminded, "提醒后完成": stats.reminded_done} if isinstance(stats, LiaisonStats) else {}
+    return {**common, **_branch(stats.branch), **told}
+
+
+def _branch(stats: BranchStats) -> dict[str, Value]:
     return {
-        **common,
         **_row(stats.own),
         "此前名次": stats.earlier_rank,
         "此前": stats.earlier,
         OTHERS: [_row(standing) for standing in stats.others],
+    }
+
+
+def _lacked(stats: NudgeStats) -> Row:
+    missing = stats.missing
+    return {
+        "已开始": missing.started,
+        "差每日一测": missing.quiz,
+        "差对战": missing.matches,
+        "分钟": stats.minutes,
     }
 
 
