@@ -38,11 +38,16 @@ POST /api/v1/deliveries/{delivery_id}/resend                         401      40
 GET /api/v1/exemptions                                               401      403      403      403      200      403      200      200
 POST /api/v1/exemptions                                              401      403      403      403      201      403      201      201
 DELETE /api/v1/exemptions/{exemption_id}                             401      403      403      403      204      403      204      204
+GET /api/v1/exports/questions                                        401      403      403      403      403      403      403      200
 GET /api/v1/flags                                                    401      403      403      403      403      403      200      200
 POST /api/v1/flags/{flag_id}/decide                                  401      403      403      403      403      403      200      200
 POST /api/v1/imports/questions                                       401      403      403      403      403      403      403      200
+GET /api/v1/imports/questions/template                               401      403      403      403      403      403      403      200
 POST /api/v1/imports/roster                                          401      403      403      403      403      403      200      200
 GET /api/v1/imports/{import_id}/credentials.xlsx                     401      403      403      403      403      403      200      200
+GET /api/v1/instruments                                              401      403      403      403      403      403      403      200
+POST /api/v1/instruments/{name}/confirm                              401      403      403      403      403      403      403      200
+POST /api/v1/instruments/{name}/withdraw                             401      403      403      403      403      403      403      200
 POST /api/v1/match-tickets                                           401      201      201      201      403      403      201      403
 GET /api/v1/match-tickets/{ticket_id}                                401      200      200      200      404      404      200      404
 DELETE /api/v1/match-tickets/{ticket_id}                             401      204      204      204      404      404      204      404
@@ -61,7 +66,15 @@ POST /api/v1/officers/{officer_id}/password-reset                    401      40
 POST /api/v1/officers/{officer_id}/sign-in-link                      401      403      201      403      403      403      201      201
 GET /api/v1/participation/me                                         401      200      200      200      200      200      200      200
 GET /api/v1/questions                                                401      403      403      403      403      403      403      200
+GET /api/v1/questions/expiring                                       401      403      403      403      403      403      403      200
+GET /api/v1/questions/statistics                                     401      403      403      403      403      403      403      200
+GET /api/v1/questions/suspicious                                     401      403      403      403      403      403      403      200
+GET /api/v1/questions/warnings                                       401      403      403      403      403      403      403      200
 GET /api/v1/questions/{question_id}                                  401      403      403      403      403      403      403      200
+GET /api/v1/questions/{question_id}/life                             401      403      403      403      403      403      403      200
+POST /api/v1/questions/{question_id}/state                           401      403      403      403      403      403      403      200
+GET /api/v1/questions/{question_id}/statistics                       401      403      403      403      403      403      403      200
+GET /api/v1/questions/{question_id}/why                              401      403      403      403      403      403      403      200
 GET /api/v1/rankings/branches                                        401      200      200      200      200      200      200      200
 GET /api/v1/rankings/branches.csv                                    401      200      200      200      200      200      200      200
 GET /api/v1/rankings/branches.xlsx                                   401      200      200      200      200      200      200      200
@@ -119,6 +132,10 @@ GET /api/v1/notices/{notice_id}                                      401      40
 POST /api/v1/officers/{officer_id}/password-reset                    401      403      404      403      403      403      201      201
 POST /api/v1/officers/{officer_id}/sign-in-link                      401      403      404      403      403      403      201      201
 GET /api/v1/questions/{question_id}                                  401      403      403      403      403      403      403      200
+GET /api/v1/questions/{question_id}/life                             401      403      403      403      403      403      403      200
+POST /api/v1/questions/{question_id}/state                           401      403      403      403      403      403      403      200
+GET /api/v1/questions/{question_id}/statistics                       401      403      403      403      403      403      403      200
+GET /api/v1/questions/{question_id}/why                              401      403      403      403      403      403      403      200
 POST /api/v1/transfers                                               401      403      403      403      201      403      201      201
 POST /api/v1/units                                                   401      403      403      403      403      403      201      201
 """
@@ -161,6 +178,10 @@ GET /api/v1/notices/{notice_id}                                      401      40
 POST /api/v1/officers/{officer_id}/password-reset                    401      403      404      403      403      403      404      404
 POST /api/v1/officers/{officer_id}/sign-in-link                      401      403      404      403      403      403      404      404
 GET /api/v1/questions/{question_id}                                  401      403      403      403      403      403      403      404
+GET /api/v1/questions/{question_id}/life                             401      403      403      403      403      403      403      404
+POST /api/v1/questions/{question_id}/state                           401      403      403      403      403      403      403      404
+GET /api/v1/questions/{question_id}/statistics                       401      403      403      403      403      403      403      404
+GET /api/v1/questions/{question_id}/why                              401      403      403      403      403      403      403      404
 POST /api/v1/transfers                                               401      403      403      403      404      403      404      404
 POST /api/v1/units                                                   401      403      403      403      403      403      404      404
 """
