@@ -16,8 +16,8 @@ from sqlalchemy.exc import ProgrammingError
 from app.bank.confirming import service as confirming
 from app.bank.life.service import Followed, follow_bases
 from app.bank.service import check_directory
-from app.commands import bench, bench_draw, bench_matches, demo, exchange
-from app.commands.place import ROOT, migrate, opened, placed, worker_environment
+from app.commands import bench, bench_draw, bench_matches, bench_notices, demo, exchange
+from app.commands.place import ROOT, migrate, opened, placed, seal_channels, worker_environment
 from app.core.clock import ZONE, host_now, local_day
 from app.core.embedded import EmbeddedError, default_data_dir
 from app.core.errors import LianbingError
@@ -118,7 +118,10 @@ def migrate_command() -> None:
     """Bring the database to the newest schema."""
     with placed(_settings("console", level="warning")) as settings:
         migrate(settings)
+        sealed = asyncio.run(seal_channels(settings))
     click.echo("数据库结构已是最新。")
+    if sealed:
+        click.echo(f"已将{sealed}个通道的地址和密钥改为加密保存。")
 
 
 @main.command("create-admin")
@@ -311,6 +314,15 @@ def bench_matches_command(sockets: int, seconds: int, papers: int) -> None:
 def bench_draw_command(rounds: int) -> None:
     """One paper's draw from 600 and 10,000 questions, beside a plain pick out of a list of the unseen."""
     bench_draw.draws(rounds=rounds)
+
+
+@bench_group.command("notices")
+@click.option("--officers", default=100_000, show_default=True, type=click.IntRange(20, 1_000_000))
+@click.option("--branches", default=2000, show_default=True, type=click.IntRange(2, 20_000))
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 20))
+def bench_notices_command(officers: int, branches: int, rounds: int) -> None:
+    """Seconds and memory in which the notices of a whole province's contest are planned, slot by slot."""
+    bench_notices.notices(officers=officers, branches=branches, rounds=rounds)
 
 
 def _print_report(report: Any) -> None:

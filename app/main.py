@@ -31,6 +31,12 @@ from app.integrity.flags import watch
 from app.integrity.why import routes as why
 from app.matches import routes as matches
 from app.notices import routes as notices
+from app.notices.channels import routes as channels
+from app.notices.documents import routes as documents
+from app.notices.drafts import routes as drafts
+from app.notices.places import routes as places
+from app.notices.slots import routes as slots
+from app.notices.templates import routes as templates
 from app.papers.answering import AnswerEndpoint
 from app.participation import routes as participation
 from app.quiz import routes as quiz
@@ -101,6 +107,12 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
         matches,
         participation,
         notices,
+        channels,
+        documents,
+        drafts,
+        places,
+        slots,
+        templates,
         integrity,
         why,
     ):

@@ -264,3 +264,18 @@ def test_a_tick_retires_what_rests_on_ended_law(operator: Operator, tmp_path: Pa
     assert "题库：依据到期停用1题，依据恢复启用0题，新发现即将到期的依据0部。" in operator.run("tick").output
     assert operator.ask("SELECT state FROM question") == "retired"
     assert "题库：" not in operator.run("tick").output
+
+
+def test_bench_notices_plans_every_slot_and_compares_with_the_target(operator: Operator) -> None:
+    measured = operator.run("bench", "notices", "--officers", "40", "--branches", "4", "--rounds", "1")
+    assert measured.exit_code == 0, measured.output
+    lines = measured.output.splitlines()
+    assert lines[1].startswith("单位6个，人员41人")
+    slots = [line for line in lines if "倍；通报" in line]
+    assert [line[:5] for line in slots] == ["08:00", "11:40", "11:45", "12:00", "12:30", "15:00", "18:00", "22:00"]
+    assert [line.split("；")[1].split("，")[0] for line in slots if line[:5] in {"11:45", "15:00"}] == [
+        "通报1份",
+        "通报0份",
+    ] and all("通报0份" not in line for line in slots if line[:5] != "15:00")
+    assert "目标 5 秒以内：" in lines[-1]
+    assert "进程占内存" in lines[-1]

@@ -13,7 +13,7 @@ import uvloop
 from sqlalchemy import func, select
 
 from app.commands.demo_data import PASSWORD, SIGN_INS, Seed
-from app.commands.place import migrate, opened, placed, worker_environment
+from app.commands.place import migrate, opened, placed, seal_channels, worker_environment
 from app.core.processes import run_server
 from app.roster.models import Officer
 
@@ -38,6 +38,7 @@ def run(settings: Settings, *, folder: Path, port: int, fresh: bool, factory: st
         with placed(settings.model_copy(update={"database_url": None, "data_dir": folder})) as where:
             (folder / _MARK).touch()
             migrate(where)
+            uvloop.run(seal_channels(where))
             if uvloop.run(_empty(where)):
                 (folder / _SOWING).touch()  # never beside anything that there is to lose
                 uvloop.run(_sow(where, bank))

@@ -14,6 +14,8 @@ from app.core.database import open_database
 from app.core.embedded import default_data_dir, start_or_join
 from app.core.security import Passwords, secret_key
 from app.core.wiring import Services
+from app.notices.channels.receivers import fill
+from app.notices.channels.sealing import seal_plain
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -45,6 +47,23 @@ def migrate(settings: Settings) -> None:
     config = Config(str(ROOT / "alembic.ini"))
     config.set_main_option("sqlalchemy.url", (settings.database_url or "").replace("%", "%%"))
     command.upgrade(config, "head")
+
+
+async def seal_channels(settings: Settings) -> int:
+    """Seal the channels' secrets that an older version wrote plainly, and return of how many; the schema is there.
+
+    What such a version did not note of the channels' receivers is noted, too.
+
+    Raises ValueError where there are some and no key is set.
+    """
+    database = await open_database(settings.database_url or "", pool_size=2)
+    try:
+        async with database.sessions.begin() as session:
+            sealed = await seal_plain(session, settings)
+            await fill(session, settings)
+            return sealed
+    finally:
+        await database.close()
 
 
 @asynccontextmanager

@@ -55,3 +55,19 @@ class ContestRules(Base):
     rules: Mapped[dict[str, Any]]
     created_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("officer.id"))
     created_at: Mapped[dt.datetime]
+
+
+class ContestDay(Base):
+    """What an administrator said of one day of a contest (竞赛日历); a day without a row counts.
+
+    `source`: `manual`, or `weekend`, `holiday`, `workday` (调休上班) where the proposal was taken over as it was.
+    """
+
+    __tablename__ = "contest_day"
+    __table_args__ = (CheckConstraint("source IN ('manual', 'weekend', 'holiday', 'workday')", name="source"),)
+
+    contest_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("contest.id"), primary_key=True)
+    day: Mapped[dt.date] = mapped_column(primary_key=True)
+    counts: Mapped[bool]
+    note: Mapped[str | None]
+    source: Mapped[str]

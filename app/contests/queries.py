@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import bindparam, or_, select, text, tuple_
 
-from app.contests.models import Contest, ContestRules, ContestState
-from app.contests.rules import PlayRules
+from app.contests.models import Contest, ContestDay, ContestRules, ContestState
+from app.contests.rules import Calendar, PlayRules
 from app.core.errors import NotFound
 from app.core.ids import parse_id
 from app.roster.access import in_subtree
@@ -43,6 +43,14 @@ def rules_among(versions: Sequence[ContestRules], day: dt.date) -> PlayRules:
     """Return the version in force on `day` among all versions of one contest, ordered by their first day."""
     chosen = [version for version in versions if version.from_day <= day][-1:] or versions[:1]
     return PlayRules.model_validate(chosen[0].rules)
+
+
+async def calendar_of(session: AsyncSession, contest: Contest) -> Calendar:
+    """Return which days of a contest count (竞赛日历)."""
+    rows = await session.scalars(
+        select(ContestDay.day).where(ContestDay.contest_id == contest.id, ContestDay.counts.is_(False))
+    )
+    return Calendar(contest.starts_on, contest.ends_on, frozenset(rows.all()))
 
 
 async def contest_of_unit(session: AsyncSession, path: Sequence[uuid.UUID], day: dt.date) -> RunningContest | None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app.contests import service
-from app.contests.models import Contest, ContestRules
+from app.contests import calendar, service
+from app.contests.models import Contest, ContestDay, ContestRules
 from app.contests.queries import (
     Placed,
     contest_seen_by,
@@ -17,8 +17,20 @@ from app.contests.queries import (
     rules_among,
     rules_versions,
 )
-from app.contests.rules import contest_phase
-from app.contests.schemas import ContestChanges, ContestOut, ContestPage, NewContest, NextRules, UnitOut
+from app.contests.rules import Calendar, contest_phase
+from app.contests.schemas import (
+    CalendarChanges,
+    CalendarDay,
+    CalendarOut,
+    ContestChanges,
+    ContestOut,
+    ContestPage,
+    DayChange,
+    FilledOut,
+    NewContest,
+    NextRules,
+    UnitOut,
+)
 from app.core.clock import local_day
 from app.core.errors import Malformed
 from app.core.http import decode_cursor, encode_cursor, next_link, problems
@@ -29,7 +41,7 @@ from app.roster.models import Role, Unit
 from app.roster.signed_in import SignedIn, holding
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -145,6 +157,78 @@ async def pause_contest(contest_id: Administered, caller: Administrator, wired: 
 async def resume_contest(contest_id: Administered, caller: Administrator, wired: Wired) -> ContestOut:
     """Resume a paused contest; a repeat answers the same. 409: `contest-not-paused`."""
     return await _act(service.resume_contest, contest_id, caller, wired)
+
+
+@router.get("/contests/{contest_id}/calendar", operation_id="get_calendar", responses=problems(401, 403, 404))
+async def get_calendar(contest_id: str, caller: SignedIn, wired: Wired) -> CalendarOut:
+    """Return every day of a contest and whether it counts; days that nobody spoke of do."""
+    async with wired.database.reads() as session:
+        now = await wired.clock.now(session)
+        contest = (await contest_seen_by(session, caller, contest_id)).contest
+        rows = await calendar.days_of(session, contest)
+    return _calendar(contest, rows, now)
+
+
+@router.put(
+    "/contests/{contest_id}/calendar", operation_id="change_calendar", responses=problems(401, 403, 404, 409, 422)
+)
+async def change_calendar(
+    contest_id: Administered, body: CalendarChanges, caller: Administrator, wired: Wired
+) -> CalendarOut:
+    """Say of the listed days whether they count, until the day before each; 409 `contest-day-fixed` later.
+
+    On a day that does not count officers may play; it is in no ranking, rate or sum, and its notices are skipped.
+    """
+    async with wired.database.sessions.begin() as session:
+        now = await wired.clock.now(session)
+        contest = await session.get_one(Contest, contest_id)
+        wishes = [calendar.DayWish(one.day, one.counts, one.note, "manual") for one in body.days]
+        rows = await calendar.set_days(session, contest, wishes, now=now, actor_id=caller.officer_id)
+    return _calendar(contest, rows, now)
+
+
+@router.post(
+    "/contests/{contest_id}/calendar/fill", operation_id="fill_calendar", responses=problems(401, 403, 404, 422)
+)
+async def fill_calendar(
+    contest_id: Administered, caller: Administrator, wired: Wired, dry_run: bool = False
+) -> FilledOut:
+    """Take weekends and public holidays out of the contest; days set by hand, and days that have begun, stay.
+
+    `dry_run=true` only proposes. A year whose holidays are not known is left as it is, and `warnings` says so.
+    """
+    async with wired.database.sessions.begin() as session:
+        now = await wired.clock.now(session)
+        contest = await session.get_one(Contest, contest_id)
+        found, rows = await calendar.fill(session, contest, now=now, actor_id=caller.officer_id, dry_run=dry_run)
+    filled = [DayChange(day=wish.day, counts=wish.counts, note=wish.note) for wish in found.days]
+    return FilledOut(**_calendar(contest, rows, now).model_dump(), dry_run=dry_run, filled=filled)
+
+
+def _calendar(contest: Contest, rows: Mapping[dt.date, ContestDay], now: dt.datetime) -> CalendarOut:
+    away = frozenset(day for day, row in rows.items() if not row.counts)
+    held = Calendar(contest.starts_on, contest.ends_on, away)
+    unknown = calendar.proposed(contest.starts_on, contest.ends_on).unknown
+    days = []
+    for offset in range((contest.ends_on - contest.starts_on).days + 1):
+        day = contest.starts_on + dt.timedelta(days=offset)
+        row = rows.get(day)
+        days.append(
+            CalendarDay(
+                day=day,
+                counts=held.counts(day),
+                number=held.number(day) if held.counts(day) else None,
+                note=row.note if row else None,
+                source=row.source if row else None,
+                fixed=calendar.fixed(contest, day, now),
+            )
+        )
+    return CalendarOut(
+        contest_id=contest.id,
+        counted_days=held.number(contest.ends_on),
+        days=days,
+        warnings=[calendar.warning_of(year) for year in unknown],
+    )
 
 
 async def _act(

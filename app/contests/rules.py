@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -76,11 +77,32 @@ class IndexWeights(_Part):
         return self
 
 
+class NoticeProfile(StrEnum):
+    """How many notices a day: all of the `slots`, or (简版) of them only 8:00 and 18:00."""
+
+    STANDARD = "standard"
+    LIGHT = "light"
+
+
+_LIGHT = ("08:00", "18:00")
+
+
 class NoticeRules(_Part):
-    """The slots of the notices and whether officers' names may stand in group messages."""
+    """The slots of the notices, whether officers' names may stand in group messages, and whether nudges go out.
+
+    Nudges (给本人的提示) need a private channel: without one none goes out, whatever stands here.
+    """
 
     slots: tuple[str, ...] = ("08:00", "12:00", "18:00", "22:00")
     names_in_groups: bool = False
+    profile: NoticeProfile = Field(NoticeProfile.STANDARD, strict=False)
+    nudges: bool = True
+
+    @property
+    def active_slots(self) -> tuple[str, ...]:
+        """The slots that the profile leaves."""
+        light = self.profile is NoticeProfile.LIGHT
+        return tuple(slot for slot in self.slots if slot in _LIGHT) if light else self.slots
 
     @field_validator("slots", mode="before")
     @classmethod
@@ -185,13 +207,49 @@ def phase(rules: PlayRules, day: dt.date, now: dt.datetime) -> DayPhase:
 
 
 def is_contest_day(starts_on: dt.date, ends_on: dt.date, day: dt.date) -> bool:
-    """Whether a contest of these dates counts `day`; every day from first to last does."""
+    """Whether officers of a contest of these dates play on `day`: on every one, whether or not it counts."""
     return starts_on <= day <= ends_on
 
 
-def day_number(starts_on: dt.date, day: dt.date) -> int:
-    """Return which day of the contest `day` is, the first being 1 (第N日)."""
-    return (day - starts_on).days + 1
+_DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Which days of a contest count (竞赛日历): from first to last all but the `uncounted`.
+
+    On a day that does not count officers may play; it is in no figure of a unit, no rank and no sum.
+    """
+
+    starts_on: dt.date
+    ends_on: dt.date
+    uncounted: frozenset[dt.date] = frozenset()
+
+    def counts(self, day: dt.date) -> bool:
+        """Whether `day` is a day of the contest that counts."""
+        return self.starts_on <= day <= self.ends_on and day not in self.uncounted
+
+    def number(self, day: dt.date) -> int:
+        """Return how many counted days there are up to `day` with itself: the N of 第N日 on a counted day."""
+        last = min(day, self.ends_on)
+        away = sum(self.starts_on <= one <= last for one in self.uncounted)
+        return max((last - self.starts_on).days + 1 - away, 0)
+
+    def previous(self, day: dt.date) -> dt.date | None:
+        """Return the counted day before `day`, None where there is none."""
+        return self._next(day, -_DAY)
+
+    def following(self, day: dt.date) -> dt.date | None:
+        """Return the counted day after `day`, None after the last one."""
+        return self._next(day, _DAY)
+
+    def _next(self, day: dt.date, step: dt.timedelta) -> dt.date | None:
+        day += step
+        while self.starts_on <= day <= self.ends_on:
+            if day not in self.uncounted:
+                return day
+            day += step
+        return None
 
 
 def last_counted_day(starts_on: dt.date, ends_on: dt.date, now: dt.datetime) -> dt.date | None:

@@ -6,9 +6,10 @@ import datetime as dt
 import uuid
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from app.contests.rules import Phase, PlayRules
+from app.core.phones import holds_mobile
 
 _PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60, pattern=_PRINTABLE)]
@@ -21,8 +22,14 @@ def _empty_is_none(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def _no_persons(telephone: str | None) -> str | None:
+    if telephone and holds_mobile(telephone):
+        raise ValueError("这是个人手机号，会随通报发到各群；请填写单位的办公电话（固定电话），或留空。")
+    return telephone
+
+
 OptionalLine = Annotated[Line | None, BeforeValidator(_empty_is_none)]
-OptionalTelephone = Annotated[_Telephone | None, BeforeValidator(_empty_is_none)]
+OptionalTelephone = Annotated[_Telephone | None, BeforeValidator(_empty_is_none), AfterValidator(_no_persons)]
 Rules = Annotated[
     dict[Any, Any],
     Field(
@@ -94,6 +101,49 @@ class ContestOut(BaseModel):
     phase: Phase
     rules: PlayRules
     next_rules: NextRules | None
+
+
+class DayChange(_Body):
+    """One day of a contest: whether it counts, and why."""
+
+    day: dt.date = Field(examples=["2026-11-28"])
+    counts: bool
+    note: OptionalLine = Field(None, examples=["周末"])
+
+
+class CalendarChanges(_Body):
+    """The days to set; those left out stay as they are."""
+
+    days: list[DayChange] = Field(min_length=1, max_length=400)
+
+
+class CalendarDay(BaseModel):
+    """One day of a contest as the calendar has it."""
+
+    day: dt.date
+    counts: bool
+    number: int | None = Field(description="which counted day it is (第N日); null where it does not count")
+    note: str | None
+    source: Literal["manual", "weekend", "holiday", "workday"] | None = Field(
+        description="where it comes from; null: nobody said anything, so the day counts"
+    )
+    fixed: bool = Field(description="the day has begun (in an opened contest): it can no longer be changed")
+
+
+class CalendarOut(BaseModel):
+    """Every day of a contest in order (竞赛日历); `warnings` tell, in Chinese, what a person must look at."""
+
+    contest_id: uuid.UUID
+    counted_days: int
+    days: list[CalendarDay]
+    warnings: list[str]
+
+
+class FilledOut(CalendarOut):
+    """The calendar after filling; `filled` are the days that the official holidays decided."""
+
+    dry_run: bool
+    filled: list[DayChange]
 
 
 class ContestPage(BaseModel):

@@ -34,6 +34,7 @@ BATCHES = Histogram(
 ANSWERS = Counter("lianbing_answers", "Answers judged, by outcome", ["outcome"])
 SIGN_INS = Counter("lianbing_sign_ins", "Sign-in attempts, by outcome", ["outcome"])
 DELIVERIES = Counter("lianbing_deliveries", "Delivery attempts, by channel kind and outcome", ["channel", "outcome"])
+ALERTS = Counter("lianbing_alerts", "Deliveries that need a person, by how administrators were told", ["way"])
 TICKS = Counter("lianbing_ticks", "Rounds of planner and worker, by outcome", ["outcome"])
 SOCKETS = Gauge("lianbing_match_sockets", "Open sockets of matches", multiprocess_mode="livesum")
 

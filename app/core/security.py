@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 import contextlib
 import hashlib
 import hmac
 import os
 import secrets
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 
 import argon2
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 GENERATED = "keyed:"
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # 31 signs that no one mistakes for another
@@ -80,6 +87,51 @@ class Passwords:
             return self._argon2.verify(stored or self._nobody, password) and stored is not None
         except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
             return False
+
+
+_SEALED = "sealed:1:"
+_SEAL_BYTES = 64
+
+
+class WrongKey(Exception):
+    """A sealed text cannot be opened: it was sealed by another key, elsewhere, or was damaged."""
+
+
+class Sealer:
+    """Seals texts that must be read again, such as a robot's address, under a key derived from the secret key.
+
+    AES-SIV: the same text under the same context is sealed to the same, so that uniqueness can be judged on it.
+    """
+
+    def __init__(self, key: str) -> None:
+        derived = HKDF(algorithm=SHA256(), length=_SEAL_BYTES, salt=None, info=b"lianbing sealed texts 1")
+        self._cipher = AESSIV(derived.derive(key.encode()))
+
+    def seal(self, text: str, *, context: str) -> str:
+        """Return the sealed form of a text; it opens only under the same context."""
+        sealed = self._cipher.encrypt(text.encode(), [context.encode()])
+        return _SEALED + base64.urlsafe_b64encode(sealed).decode()
+
+    def open(self, stored: str, *, context: str) -> str:
+        """Return the text; one that was stored before texts were sealed as it is. Raises WrongKey."""
+        if not is_sealed(stored):
+            return stored
+        try:
+            sealed = base64.urlsafe_b64decode(stored.removeprefix(_SEALED))
+            return self._cipher.decrypt(sealed, [context.encode()]).decode()
+        except (InvalidTag, binascii.Error, ValueError) as error:
+            raise WrongKey from error
+
+
+def is_sealed(stored: str | None) -> bool:
+    """Whether a stored form is that of a sealed text."""
+    return stored is not None and stored.startswith(_SEALED)
+
+
+@lru_cache(maxsize=16)
+def sealer(configured: str | None, data_dir: Path | None) -> Sealer:
+    """Return the sealer of an installation's secret key; raises ValueError as `secret_key` does."""
+    return Sealer(secret_key(configured, data_dir))
 
 
 def secret_key(configured: str | None, data_dir: Path | None) -> str:

@@ -39,12 +39,15 @@ class Settings(BaseModel):
     secret_key: str | None = Field(
         None,
         min_length=MIN_KEY,
-        description="key of generated passwords, the same on every machine; empty with the embedded "
+        description="key of generated passwords and of the channels' secrets, the same on every machine; empty with the embedded "
         "server: made once and kept in the data folder",
     )
     pool_size: int = Field(16, ge=2, le=200, description="database connections a worker process")
     outbound_allow: str = Field(
         "", description="hosts and networks, comma-separated, that channels may reach although they are not public"
+    )
+    wecom_url: str = Field(
+        "https://qyapi.weixin.qq.com", description="WeCom's address for application messages; 粤政易 has one of its own"
     )
     allow_time_travel: bool = Field(False, description="lets `tick --at` act for another instant than now")
     scheduler: bool = Field(True, description="whether this process calls the notice clock")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
@@ -14,34 +14,27 @@ from app.core.http import decode_cursor, dumps, encode_cursor, next_link, polled
 from app.core.ids import parse_id
 from app.core.wiring import Wired
 from app.notices import queries, service
-from app.notices.channels import ROBOTS
-from app.notices.channels.posting import send_once
-from app.notices.channels.targets import allowed
+from app.notices.audiences import PRIVATE
 from app.notices.clock import clockwork
 from app.notices.models import Channel
 from app.notices.planner import preview
-from app.notices.rules import Outcome, State, slot_on
+from app.notices.rules import slot_on
 from app.notices.schemas import (
+    AudienceKind,
     AudienceRef,
-    ChannelChanges,
-    ChannelOut,
-    ChannelPage,
     DeliveryOut,
-    NewChannel,
     NoticeOut,
     NoticePage,
     PreviewOut,
     PreviewRequest,
-    TestOut,
-    channel_view,
     delivery_view,
     frozen_view,
     notice_view,
     preview_view,
 )
 from app.papers.rules import NoContest
-from app.roster.access import Caller, require, unit_below
-from app.roster.models import Role, Unit, UnitKind
+from app.roster.access import WATCHES, Caller, require, unit_below
+from app.roster.models import Officer, Role, Unit, UnitKind
 from app.roster.signed_in import SignedIn
 
 if TYPE_CHECKING:
@@ -55,7 +48,11 @@ __all__ = ["clockwork", "router"]
 
 router = APIRouter(tags=["Notices"])
 
-_AUDIENCES = {UnitKind.BUREAU: "bureau", UnitKind.BRANCH: "branch"}
+_AUDIENCES = {
+    UnitKind.PROVINCE: {"province"},
+    UnitKind.BUREAU: {"bureau"},
+    UnitKind.BRANCH: {"branch", "liaison", "leader"},
+}
 _UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified"}}
 _TEST_TEXT = "【测试消息】这是练兵系统发给“{unit}”的通道测试。收到即说明通道可用，请勿回复，也不必处理。"
 Cursor = Annotated[str | None, Query(description="上一页的 next")]
@@ -108,13 +105,20 @@ async def list_notices(
     caller: Reader,
     wired: Wired,
     day: Annotated[dt.date | None, Query(description="发送当日；不填为全部，最新的在前")] = None,
+    kind: Annotated[
+        AudienceKind | None, Query(description="受众类别；不填为各群的通报，及发给本单位联络员、负责人的")
+    ] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Response:
-    """Return the notices of the caller's subtree, with what became of each delivery."""
+    """Return the notices of the caller's subtree, with what became of each delivery.
+
+    Those to groups, and (for liaison officers and leaders) the private ones to people of their own unit; with `kind`
+    those of one kind.
+    """
     after = _place(cursor)
     async with wired.database.reads() as session:
-        found = await queries.notices_seen_by(session, caller, day=day, after=after, limit=limit + 1)
+        found = await queries.notices_seen_by(session, caller, day=day, kind=kind, after=after, limit=limit + 1)
         page = found[:limit]
         sent = await queries.deliveries_of(session, [notice.id for notice, _ in page])
     last = page[-1].item if len(found) > limit else None
@@ -133,7 +137,7 @@ def _place(cursor: str | None) -> tuple[dt.datetime, str, uuid.UUID] | None:
         slot_at, kind, notice_id = dt.datetime.fromisoformat(values[0]), values[1], parse_id(values[2])
     except (TypeError, ValueError, AttributeError) as error:
         raise _bad_cursor() from error
-    if notice_id is None or slot_at.tzinfo is None or kind not in _AUDIENCES.values():
+    if notice_id is None or slot_at.tzinfo is None or kind not in get_args(AudienceKind):
         raise _bad_cursor()
     return slot_at, kind, notice_id
 
@@ -169,17 +173,23 @@ async def preview_notice(body: PreviewRequest, caller: Reader, wired: Wired) -> 
         running = await contest_of_unit(session, unit.path, slot.day)
         if running is None:
             raise NoContest(f"{slot.day}没有覆盖该单位的竞赛，该时段没有通报。")
-        if notice := await queries.notice_at(session, running.contest.id, unit.id, slot.at):
+        if notice := await queries.notice_at(session, running.contest.id, unit.id, body.audience.kind, slot.at):
             sent = await queries.deliveries_of(session, [notice.id])
             return _json(frozen_view(notice, unit, sent[notice.id]))
-        drafted = await preview(session, running.contest, unit, slot, now=now)
+        drafted = await preview(
+            session, running.contest, unit, body.audience.kind, slot, now=now, link=wired.settings.public_url
+        )
     return _json(preview_view(slot, drafted))
 
 
 async def _audience(session: AsyncSession, caller: Caller, wanted: AudienceRef) -> Unit:
+    if wanted.kind in PRIVATE:
+        require(caller, *WATCHES)  # single officers are named
     unit = await unit_below(session, caller, wanted.id)
-    if _AUDIENCES.get(UnitKind(unit.kind)) != wanted.kind:
-        problem = "受众类别与单位不符：市局用 bureau，分局用 branch，其他单位没有通报群。"
+    if wanted.kind not in _AUDIENCES.get(UnitKind(unit.kind), ()):
+        problem = (
+            "受众类别与单位不符：省厅用 province，市局用 bureau，分局用 branch、liaison 或 leader，其他单位没有通报。"
+        )
         raise Invalid(problem, errors=[FieldProblem("/audience/kind", problem)])
     return unit
 
@@ -213,129 +223,7 @@ async def _settle(act: Callable[..., Awaitable[Delivery]], delivery_id: str, cal
         now = await wired.clock.now(session)
         delivery = await queries.delivery_below(session, caller, delivery_id)
         channel = await session.get(Channel, delivery.channel_id) if delivery.channel_id else None
+        history = (await queries.attempts_of(session, [delivery.id])).get(delivery.id, ())
         await act(session, delivery, now=now, actor_id=caller.officer_id)
-    return _json(delivery_view(queries.Sent(delivery, channel)))
-
-
-@router.get(
-    "/channels",
-    operation_id="channels_list",
-    summary="通道列表",
-    response_model=ChannelPage,
-    responses=problems(400, 401, 403, 422),
-)
-async def list_channels(
-    request: Request, caller: Administrator, wired: Wired, cursor: Cursor = None, limit: Limit = 50
-) -> Response:
-    """Return the channels of the administrator's subtree; of an address only the host is shown."""
-    values = decode_cursor(cursor, 1)
-    after = parse_id(str(values[0])) if values else None
-    if values and after is None:
-        raise _bad_cursor()
-    async with wired.database.reads() as session:
-        found = await queries.channels_below(session, caller, after=after, limit=limit + 1)
-    page = found[:limit]
-    following = encode_cursor(page[-1][0].id) if len(found) > limit else None
-    response = _json({"items": [_channel(channel, unit) for channel, unit in page], "next": following})
-    next_link(request, response, following)
-    return response
-
-
-@router.post(
-    "/channels",
-    operation_id="channel_create",
-    summary="添加通道",
-    status_code=201,
-    response_model=ChannelOut,
-    responses=problems(401, 403, 404, 409, 422),
-)
-async def create_channel(body: NewChannel, caller: Administrator, wired: Wired) -> Response:
-    """Add a channel to the bureau or a branch; its address must be the vendor's, or be allowed by the operator."""
-    async with wired.database.reads() as session:
-        await _audience(session, caller, body.audience)
-    await service.check_address(wired.settings, body.kind, body.url)
-    async with wired.database.sessions.begin() as session:
-        now = await wired.clock.now(session)
-        unit = await _audience(session, caller, body.audience)
-        given = body.model_dump(exclude={"audience"})
-        channel = await service.create_channel(session, unit_id=unit.id, now=now, actor_id=caller.officer_id, **given)
-    return _json(_channel(channel, unit), 201)
-
-
-@router.patch(
-    "/channels/{channel_id}",
-    operation_id="channel_change",
-    summary="更改通道",
-    response_model=ChannelOut,
-    responses=problems(401, 403, 404, 409, 422),
-)
-async def change_channel(
-    channel_id: str,
-    body: ChannelChanges,
-    caller: Administrator,
-    wired: Wired,
-    held: Annotated[Channel, Depends(_administered)],
-) -> Response:
-    """Change a channel's name, address or secret, or switch it off or on."""
-    changes = body.model_dump(exclude_unset=True)
-    if "url" in changes:
-        await service.check_address(wired.settings, held.kind, changes["url"])
-    async with wired.database.sessions.begin() as session:
-        now = await wired.clock.now(session)
-        channel, unit = await queries.channel_below(session, caller, channel_id, to_change=True)
-        await service.change_channel(session, channel, changes, now=now, actor_id=caller.officer_id)
-    return _json(_channel(channel, unit))
-
-
-@router.delete(
-    "/channels/{channel_id}",
-    operation_id="channel_delete",
-    summary="删除通道",
-    status_code=204,
-    response_class=Response,
-    responses=problems(401, 403, 404),
-)
-async def delete_channel(channel_id: str, caller: Administrator, wired: Wired) -> Response:
-    """Delete a channel; what it sent stays on record, what it had yet to send is left to be forwarded by hand."""
-    async with wired.database.sessions.begin() as session:
-        now = await wired.clock.now(session)
-        channel, _ = await queries.channel_below(session, caller, channel_id, to_change=True)
-        await service.delete_channel(session, channel, now=now, actor_id=caller.officer_id)
-    return Response(status_code=204)
-
-
-@router.post(
-    "/channels/{channel_id}/test",
-    operation_id="channel_test",
-    summary="发送一条测试消息",
-    response_model=TestOut,
-    responses=problems(401, 403, 404, 409, 429),
-)
-async def test_channel(channel_id: str, caller: Administrator, wired: Wired) -> Response:
-    """Send one plainly labelled test message and tell what became of it."""
-    async with wired.database.sessions.begin() as session:
-        now = await wired.clock.now(session)
-        channel, unit = await queries.channel_below(session, caller, channel_id, to_change=True)
-        await service.begin_test(session, channel, now=now, actor_id=caller.officer_id)
-    outcome = await send_once(
-        ROBOTS[channel.kind],
-        url=channel.url or "",
-        secret=channel.secret,
-        text=_TEST_TEXT.format(unit=unit.name),
-        allow=allowed(wired.settings.outbound_allow),
-    )
-    async with wired.database.sessions.begin() as session:
-        now = await wired.clock.now(session)
-        tested = await session.get_one(Channel, channel.id, with_for_update={"key_share": True})
-        service.end_test(tested, outcome, now=now)
-    return _json({"outcome": outcome.state, "detail": _told(outcome)})
-
-
-def _told(outcome: Outcome) -> str:
-    if outcome.state is State.SENT:
-        return "测试消息已发出，请到群内查看。"
-    return outcome.detail.replace("，稍后自动重试", "，请稍后再测试").replace("一分钟后自动重试", "请一分钟后再测试")
-
-
-def _channel(channel: Channel, unit: Unit) -> dict[str, Any]:
-    return channel_view(channel, _AUDIENCES[UnitKind(unit.kind)], unit)
+        by = await session.get(Officer, delivery.settled_by) if delivery.settled_by else None
+    return _json(delivery_view(queries.Sent(delivery, channel, history, by.name if by else None)))

@@ -2,40 +2,48 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import math
 from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy import update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import delete, select
 
 from app.core import audit, metrics
-from app.core.clock import Clock, local, wire
-from app.core.errors import Conflict, FieldProblem, Invalid, RateLimited
-from app.notices import channels
-from app.notices.channels.posting import target_of
-from app.notices.channels.targets import allowed, host_of
-from app.notices.models import Channel, Delivery
+from app.core.clock import Clock, local, local_day, wire
+from app.core.errors import Conflict
+from app.notices.alerts import raise_alerts
+from app.notices.audiences import CALLED, GROUPS, Audience
+from app.notices.drafts.service import propose
+from app.notices.models import Channel, Delivery, DeliveryAttempt, Notice
+from app.notices.organisers import plan_previews
+from app.notices.own_slots import plan_own_slots
 from app.notices.planner import contests_at, plan
-from app.notices.rules import ATTEMPTS, CONFIRM, HAND_OVER, RESEND, RESEND_WITHIN, UNDER_WAY, Outcome, State, reserve
+from app.notices.rules import (
+    ATTEMPTS,
+    ATTEMPTS_KEPT,
+    CONFIRM,
+    RESEND,
+    RESEND_WITHIN,
+    REVIVE,
+    UNDER_WAY,
+    State,
+)
 from app.notices.worker import Worker
 from app.participation.service import freeze_finished_days
 
 if TYPE_CHECKING:
+    import datetime as dt
     import uuid
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable
 
     import httpx
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from app.contests.models import Contest
-    from app.core.settings import Settings
     from app.core.wiring import Services
-    from app.notices.planner import Made
+    from app.notices.scene import Made
 
 log = structlog.get_logger(__name__)
 
@@ -68,30 +76,26 @@ class ChannelUnavailable(Conflict):
     title = "通道已停用或删除"
 
 
-class ChannelExists(Conflict):
-    """The unit has a channel with this address: its group would get everything twice."""
-
-    code = "channel-exists"
-    title = "该单位已有相同地址的通道"
-
-
-class ChannelNotTestable(Conflict):
-    """A person forwards by hand: there is nothing to test."""
-
-    code = "channel-not-testable"
-    title = "人工转发的通道不需要测试"
+_OF_THE_DAY = (Audience.FORECAST, Audience.NUDGE, Audience.ORGANISERS)
 
 
 @dataclass
 class TickReport:
-    """What one round did: days made final, notices made, posts by outcome, contests that could not be planned."""
+    """What one round did: days made final, notices made, posts by outcome, contests that could not be planned.
+
+    `private`: notices to single people, of which a report gives only the number.
+    """
 
     at: dt.datetime
     dry_run: bool
     frozen: list[dt.date] = field(default_factory=list)
     made: list[Made] = field(default_factory=list)
+    private: list[Made] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
     failed: list[str] = field(default_factory=list)
+
+    def _private_by_kind(self) -> Counter[str]:
+        return Counter(one.notice.audience_kind for one in self.private if one.notice.state == "planned")
 
     def render(self) -> str:
         """Return the report for a person at a terminal; a dry run shows the texts."""
@@ -100,6 +104,7 @@ class TickReport:
         for notice, audience in self.made:
             lines.append(f"{local(notice.slot_at):%m-%d %H:%M}  {audience}：{notice.title or notice.reason}")
             lines += [f"    {line}" for line in (notice.body or "").split("\n") if self.dry_run and line]
+        lines += [f"{CALLED[kind]}：{count}份" for kind, count in sorted(self._private_by_kind().items())]
         lines += [f"投递 {outcome}：{count}条" for outcome, count in sorted(self.outcomes.items())]
         lines += [f"未能生成通报：{name}，详见日志。" for name in self.failed]
         return "\n".join(lines if len(lines) > 1 else [*lines, "没有到时的通报和待投递的消息。"])
@@ -139,8 +144,18 @@ async def tick(
             services.database, clock=clock, settings=services.settings, transport=transport, stopping=stopping
         )
         report.outcomes = await worker.run()
+        if await _look_after(services, now=report.at):
+            await worker.run()
     metrics.TICKS.labels("failed" if report.failed else "done").inc()
     return report
+
+
+async def _look_after(services: Services, *, now: dt.datetime) -> int:
+    """Alert administrators to what went wrong, let old attempts go, and return how many alerts are to be sent."""
+    async with services.database.sessions.begin() as session:
+        alerts = await raise_alerts(session, now=now)
+        await session.execute(delete(DeliveryAttempt).where(DeliveryAttempt.started_at < now - ATTEMPTS_KEPT))
+    return alerts
 
 
 async def _plan(services: Services, contest: Contest, report: TickReport) -> None:
@@ -148,10 +163,14 @@ async def _plan(services: Services, contest: Contest, report: TickReport) -> Non
         frozen = await freeze_finished_days(session, contest, now=report.at)
     report.frozen += frozen
     async with _transaction(services, dry_run=report.dry_run) as session:
-        made = await plan(session, contest, now=report.at)
+        made = await plan(session, contest, now=report.at, link=services.settings.public_url)
+        made += await plan_own_slots(session, contest, now=report.at)
+        made += await plan_previews(session, contest, now=report.at, link=services.settings.public_url)
+        await propose(session, contest, [notice for notice, _ in made], now=report.at)
         for notice, _ in made:
             session.expunge(notice)  # the report outlives a dry run's rollback
-    report.made += made
+    report.made += [one for one in made if one.notice.audience_kind in GROUPS]
+    report.private += [one for one in made if one.notice.audience_kind not in GROUPS]
     for notice, _ in made:
         log.info("notice", slot_at=wire(notice.slot_at), audience=str(notice.audience_id), state=notice.state)
 
@@ -174,6 +193,7 @@ async def resend(session: AsyncSession, delivery: Delivery, *, now: dt.datetime,
     """
     if delivery.state in UNDER_WAY:
         return delivery
+    await _refuse_outdated(session, delivery, now)
     if delivery.state not in RESEND.sources:
         raise DeliveryNotResendable("只有发送失败或不能确定是否送达的消息可以重发。", state=delivery.state)
     channel = await session.get_one(Channel, delivery.channel_id)
@@ -183,6 +203,8 @@ async def resend(session: AsyncSession, delivery: Delivery, *, now: dt.datetime,
     delivery.state, delivery.next_at, delivery.settled_by = RESEND.target, now, actor_id
     delivery.deadline = max(delivery.deadline, now + RESEND_WITHIN)
     delivery.attempts_allowed = delivery.attempts + ATTEMPTS
+    delivery.doubt_at = delivery.alerted_at = None  # whoever asks has looked; what goes wrong now is news
+    await _revive(session, delivery, now=now)
     await _audit(session, "delivery.resend", delivery, before, now=now, actor_id=actor_id)
     return delivery
 
@@ -198,8 +220,36 @@ async def confirm(session: AsyncSession, delivery: Delivery, *, now: dt.datetime
         raise DeliveryNotConfirmable("只有待人工转发或不能确定是否送达的消息可以标记为已发送。", state=delivery.state)
     before = delivery.state
     delivery.state, delivery.sent_at, delivery.settled_by = CONFIRM.target, now, actor_id
+    delivery.last_error = None  # of a sent one it would tell who was left out
+    await _revive(session, delivery, now=now)
     await _audit(session, "delivery.confirm", delivery, before, now=now, actor_id=actor_id)
     return delivery
+
+
+async def _refuse_outdated(session: AsyncSession, delivery: Delivery, now: dt.datetime) -> None:
+    notice = await session.get_one(Notice, delivery.notice_id)
+    if notice.audience_kind in _OF_THE_DAY and local_day(notice.slot_at) != local_day(now):
+        raise DeliveryNotResendable("这是当日的预告、提示或预览，已经过时，不再重发。", state=delivery.state)
+
+
+async def _revive(session: AsyncSession, delivery: Delivery, *, now: dt.datetime) -> None:
+    """Let the later parts follow (the picture, too) that waited for a settled one, though their time had run out."""
+    later = await session.scalars(
+        select(Delivery)
+        .where(
+            Delivery.notice_id == delivery.notice_id,
+            Delivery.channel_id == delivery.channel_id,
+            Delivery.lot == delivery.lot,
+            Delivery.part > delivery.part,
+            Delivery.state.in_(REVIVE.sources),
+        )
+        .order_by(Delivery.part)
+        .with_for_update()
+    )
+    for part in later:
+        part.state, part.next_at, part.last_error = REVIVE.target, now, None
+        part.deadline = max(part.deadline, now + RESEND_WITHIN)
+        part.attempts_allowed = max(part.attempts_allowed, part.attempts + ATTEMPTS)
 
 
 async def _audit(
@@ -213,124 +263,4 @@ async def _audit(
         subject=("delivery", delivery.id),
         before={"state": before},
         after={"state": str(delivery.state)},
-    )
-
-
-async def check_address(settings: Settings, kind: str, url: str | None) -> None:
-    """Raise Invalid for an address that a channel of this kind must not have; resolves names, so outside transactions."""
-    robot = channels.ROBOTS.get(kind)
-    problem = None
-    if robot is None:
-        problem = "人工转发的通道没有地址，请去掉此项。" if url else None
-    elif not url:
-        problem = "请填写群机器人的完整地址。"
-    else:
-        target = await target_of(robot, url, allowed(settings.outbound_allow))
-        if isinstance(target, Outcome) and target.state is State.DEAD:
-            problem = target.detail
-    if problem:
-        raise Invalid(problem, errors=[FieldProblem("/url", problem)])
-
-
-async def create_channel(
-    session: AsyncSession,
-    *,
-    unit_id: uuid.UUID,
-    name: str,
-    kind: str,
-    url: str | None,
-    secret: str | None,
-    enabled: bool,
-    now: dt.datetime,
-    actor_id: uuid.UUID,
-) -> Channel:
-    """Add a channel (通道) to a unit; its address was checked by `check_address`. Raises ChannelExists."""
-    channel = Channel(
-        unit_id=unit_id, name=name, kind=kind, url=url, secret=secret, enabled=enabled, created_at=now, posted_at=[]
-    )
-    session.add(channel)
-    await _flush_unique(session)
-    await _audit_channel(session, "channel.create", channel, None, now=now, actor_id=actor_id)
-    return channel
-
-
-async def change_channel(
-    session: AsyncSession, channel: Channel, changes: Mapping[str, Any], *, now: dt.datetime, actor_id: uuid.UUID
-) -> Channel:
-    """Change name, address, secret or whether it is enabled; a new address starts with a clean slate.
-
-    Raises ChannelExists.
-    """
-    before = _facts(channel)
-    if changes.get("url", channel.url) != channel.url:
-        channel.blocked_until, channel.last_error, channel.posted_at = None, None, []
-    for member, value in changes.items():
-        setattr(channel, member, value)
-    await _flush_unique(session)
-    secrets = sorted({"url", "secret"} & changes.keys())
-    await _audit_channel(session, "channel.change", channel, before, now=now, actor_id=actor_id, secrets=secrets)
-    return channel
-
-
-async def delete_channel(session: AsyncSession, channel: Channel, *, now: dt.datetime, actor_id: uuid.UUID) -> None:
-    """Delete a channel and its secrets; its history stays, and what was not yet sent waits to be forwarded by hand."""
-    before = _facts(channel)
-    channel.deleted_at, channel.enabled, channel.url, channel.secret = now, False, None, None
-    await session.execute(
-        update(Delivery)
-        .where(Delivery.channel_id == channel.id, Delivery.state.in_(HAND_OVER.sources))
-        .values(state=HAND_OVER.target, last_error="通道已删除，请复制全文转发到群内。")
-    )
-    await _audit_channel(session, "channel.delete", channel, before, now=now, actor_id=actor_id)
-
-
-async def begin_test(session: AsyncSession, channel: Channel, *, now: dt.datetime, actor_id: uuid.UUID) -> None:
-    """Reserve the post of one test message. Raises ChannelNotTestable, or RateLimited while the robot must rest."""
-    robot = channels.ROBOTS.get(channel.kind)
-    if robot is None:
-        raise ChannelNotTestable("此通道由人工转发，没有可测试的机器人。")
-    room = reserve(channel.posted_at, now=now, per_minute=robot.per_minute)
-    free_at = max(channel.blocked_until or now, room.free_at)
-    if free_at > now or room.posts is None:
-        error = RateLimited("该机器人发送过于频繁，请稍后再测试。")
-        error.retry_after = math.ceil((free_at - now).total_seconds())
-        raise error
-    channel.posted_at = room.posts
-    await _audit_channel(session, "channel.test", channel, None, now=now, actor_id=actor_id)
-
-
-def end_test(channel: Channel, outcome: Outcome, *, now: dt.datetime) -> None:
-    """Note on the channel what became of a test message."""
-    channel.last_error = outcome.detail or None
-    if outcome.block:
-        channel.blocked_until = now + dt.timedelta(seconds=outcome.block)
-
-
-async def _flush_unique(session: AsyncSession) -> None:
-    try:
-        await session.flush()
-    except IntegrityError as error:
-        raise ChannelExists("该单位已有相同地址的通道，重复添加会使群内收到两遍通报。") from error
-
-
-def _facts(channel: Channel) -> dict[str, Any]:
-    # Never the address: whoever has it may write into the group.
-    return {"name": channel.name, "kind": channel.kind, "target": host_of(channel.url), "enabled": channel.enabled}
-
-
-async def _audit_channel(
-    session: AsyncSession,
-    action: str,
-    channel: Channel,
-    before: dict[str, Any] | None,
-    *,
-    now: dt.datetime,
-    actor_id: uuid.UUID,
-    secrets: Sequence[str] = (),
-) -> None:
-    after = {**_facts(channel), "unit_id": str(channel.unit_id), "deleted": channel.deleted_at is not None}
-    if secrets:
-        after["replaced"] = list(secrets)
-    await audit.append(
-        session, now=now, actor_id=actor_id, action=action, subject=("channel", channel.id), before=before, after=after
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import re
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.core.clock import wire
-from app.participation.rules import Figures, Overtake, Score, Weights, needed_to_overtake, rank, score
+from app.notices.words import CITY, PROVINCE, Words
+from app.participation.rules import Figures, Overtake, Score, Weights, overtake, rank, score
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -17,13 +20,15 @@ if TYPE_CHECKING:
     from app.notices.rules import Slot
 
 _BRANCH = "分局"
+_CITY = re.compile("(.{2,})市生态环境局")
 
 
 @dataclass(frozen=True)
 class Occasion:
     """What all audiences of a slot share: contest, day, instants and the rules that the text states.
 
-    `next_opens_at` and `next_closes_at` speak of the day after the one reported; None after the last day.
+    `next_opens_at` and `next_closes_at` speak of the counted day after the one reported; None after the last. `resumed`:
+    the counted day before it was not the day before.
     """
 
     contest: str
@@ -40,11 +45,12 @@ class Occasion:
     final_follows: bool
     with_matches: bool
     weights: Weights
+    resumed: bool = False
 
     @property
     def closed(self) -> bool:
-        """Whether the day reported was over at the slot."""
-        return self.slot.at >= self.closes_at
+        """Whether the day reported was over when this is told."""
+        return max(self.slot.at, self.issued_at) >= self.closes_at
 
 
 @dataclass(frozen=True)
@@ -73,14 +79,37 @@ class Ahead(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Provincial:
+    """A bureau's place in its province, and that of `earlier` if it is known.
+
+    `told_as_of`: the place was told by the province, with the figures of that instant; None: it is the rank in the
+    province's own contest.
+    """
+
+    place: int
+    shared: bool = False
+    earlier: str | None = None
+    earlier_place: int | None = None
+    told_as_of: dt.datetime | None = None
+
+
+@dataclass(frozen=True)
 class BureauStats:
-    """A bureau's figures: `headquarters` (市本级) is what belongs to no branch; `done_yesterday` at the same hour."""
+    """A bureau's figures: `headquarters` (市本级) is what belongs to no branch; `done_yesterday` at the same hour.
+
+    `earlier_ranks` are the units' ranks at `earlier` (a clock time, or the day before); None: nothing to compare with.
+    `provincial`: its place in the province, where that is known.
+    """
 
     occasion: Occasion
     total: Figures
     headquarters: Figures
     standings: tuple[Standing, ...]
     done_yesterday: int | None
+    earlier: str | None = None
+    earlier_ranks: Mapping[uuid.UUID, int | None] = field(default_factory=dict)
+    words: Words = CITY
+    provincial: Provincial | None = None
 
     @property
     def complete(self) -> bool:
@@ -95,13 +124,19 @@ class BureauStats:
 
 @dataclass(frozen=True)
 class BranchStats:
-    """A branch among those it is ranked with; `earlier_rank` is its rank at `earlier` (a clock time, or the day before)."""
+    """A branch among those it is ranked with; `earlier_rank` is its rank at `earlier` (a clock time, or the day before).
+
+    `unfinished`: who has not finished, the first of them by name, only where the contest lets names stand in groups;
+    `link` leads to the rest.
+    """
 
     occasion: Occasion
     own: Standing
     others: tuple[Standing, ...]
     earlier_rank: int | None
     earlier: str | None
+    unfinished: tuple[str, ...] = ()
+    link: str = ""
 
     @property
     def complete(self) -> bool:
@@ -128,14 +163,16 @@ class BranchStats:
         nearest = max(better, key=lambda s: s.rank or 0)
         return Ahead(nearest.rank or 0, (nearest.score.index or Fraction(0)) - (self.own.score.index or Fraction(0)))
 
-    @property
+    @cached_property
     def overtake(self) -> Overtake | None:
         """How many more have to complete for which better rank, all else unchanged; None where nothing would do."""
-        return needed_to_overtake(self.own.figures, [s.figures for s in self.others], self.occasion.weights)
+        return overtake(self.own.figures, [s.score for s in self.others], self.occasion.weights)
 
 
 def short_name(name: str) -> str:
-    """Return a branch's name as officials shorten it: 梅州市生态环境局丰顺分局 -> 丰顺."""
+    """Return a unit's name as officials shorten it: 梅州市生态环境局丰顺分局 -> 丰顺, 梅州市生态环境局 -> 梅州."""
+    if city := _CITY.fullmatch(name):
+        return city[1]
     stem = name.removesuffix(_BRANCH)
     return stem.rpartition("局")[2] or name if stem != name else name
 
@@ -211,7 +248,18 @@ def as_json(stats: BureauStats | BranchStats) -> dict[str, Any]:
             "total": _figures_json(stats.total),
             "headquarters": _figures_json(stats.headquarters),
             "done_yesterday": stats.done_yesterday,
-            "units": [_standing_json(standing) for standing in stats.standings],
+            "contest": occasion.contest,
+            "issuer": occasion.issuer,
+            "slot": occasion.slot.name,
+            "late": occasion.late,
+            "earlier": stats.earlier,
+            "province_place": stats.provincial.place if stats.provincial else None,
+            "level": "province" if stats.words == PROVINCE else "bureau",
+            "units": [
+                _standing_json(standing)
+                | {"group": standing.group, "earlier_rank": stats.earlier_ranks.get(standing.unit_id)}
+                for standing in stats.standings
+            ],
         }
     return common | {
         "own": _standing_json(stats.own),

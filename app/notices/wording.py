@@ -6,19 +6,22 @@ import datetime as dt
 import re
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from app.core.clock import local
+from app.core.phones import holds_mobile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.notices.stats import Standing
+    from app.notices.stats import Occasion, Standing
+    from app.participation.rules import Figures
 
 _TENTH = Decimal("0.1")
 _WHOLE = Decimal(100)
 _BRANCH = "分局"
-_MOBILE = re.compile(r"(?<!\d)1\d{10}(?!\d)")
+_NUMBERED = re.compile(r"(?P<stem>\D+)(?P<number>\d{2,})")
 
 
 def points(value: Fraction) -> str:
@@ -66,6 +69,18 @@ def moment(instant: dt.datetime) -> str:
     return f"{day.year}年{date(day)}{clock(instant)}"
 
 
+def next_day(occasion: Occasion) -> str:
+    """Return when the next counted day opens and closes, as a clause; empty after the last one."""
+    if occasion.next_opens_at is None or occasion.next_closes_at is None:
+        return ""
+    begins, name, ends = occasion.next_opens_at, f"第{occasion.number + 1}日竞赛", clock(occasion.next_closes_at)
+    opens_on = local(begins).date()
+    if opens_on > local(occasion.slot.at).date():
+        return f"{name}将于{date(opens_on)}{clock(begins)}开始（此前各日不计入竞赛），当日{ends}截止"
+    opening = "已开始" if begins <= occasion.issued_at else f"将于{clock(begins)}开始"
+    return f"{name}{opening}，{ends}截止"
+
+
 def duration(span: dt.timedelta) -> str:
     """Return a span as 5小时30分钟."""
     hours, minutes = divmod(int(span.total_seconds()) // 60, 60)
@@ -79,7 +94,7 @@ def short_issuer(issuer: str) -> str:
 
 def office_phone(phone: str | None) -> str:
     """Return the office's number for the signature; a mobile number is a person's and is left out."""
-    return f"（电话：{phone}）" if phone and not _MOBILE.search(phone) else ""
+    return f"（电话：{phone}）" if phone and not holds_mobile(phone) else ""
 
 
 def units(standings: Sequence[Standing]) -> str:
@@ -87,3 +102,46 @@ def units(standings: Sequence[Standing]) -> str:
     if all(s.name.endswith(_BRANCH) and s.short != s.name for s in standings):
         return "、".join(s.short for s in standings) + _BRANCH
     return "、".join(s.name for s in standings)
+
+
+def as_of(occasion: Occasion) -> str:
+    """Return the as-of line, which says whether the notice comes late."""
+    return f"{'补发，' if occasion.late else ''}统计截至{moment(occasion.cutoff_at)}"
+
+
+def signed(occasion: Occasion) -> str:
+    """Return the as-of line with the section that signs."""
+    return f"{as_of(occasion)}　{short_issuer(occasion.issuer)}"
+
+
+def exempted(figures: Figures) -> str:
+    """Return how many are exempt, in brackets; empty for none."""
+    return f"（另有{figures.exempt}人经批准免参赛）" if figures.exempt else ""
+
+
+def accuracy(figures: Figures, *, before: str) -> str:
+    """Return the share of right answers with the words that lead to it; empty where nothing was answered."""
+    return f"{before}正确率{share(figures.correct, figures.answered)}" if figures.answered else ""
+
+
+def closing(occasion: Occasion) -> str:
+    """Return when the day closes or closed."""
+    end = clock(occasion.closes_at)
+    return f"今日竞赛已于{end}截止" if occasion.closed else f"今日{end}截止"
+
+
+def listed_names(names: Sequence[str], count: int) -> str:
+    """Return names as one phrase: 丰顺003、017、029 where several share all but their numbers; 等N人 where more remain."""
+    shown = []
+    for stem, group in groupby(names, key=_stem):
+        members = list(group)
+        if stem is None or len(members) == 1:
+            shown += members
+        else:
+            shown += [members[0], *(name.removeprefix(stem) for name in members[1:])]
+    return "、".join(shown) + (f"等{count}人" if count > len(names) else "")
+
+
+def _stem(name: str) -> str | None:
+    found = _NUMBERED.fullmatch(name)
+    return found["stem"] if found else None

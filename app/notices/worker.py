@@ -7,27 +7,35 @@ import datetime as dt
 import time
 import uuid
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 
-from app.core import metrics
-from app.notices.channels import ROBOTS
+from app.core import audit, metrics
+from app.core.errors import Busy
+from app.notices import reasons
+from app.notices.channels import REPEATED, ROBOTS
+from app.notices.channels.base import Message
 from app.notices.channels.posting import outbound, send, target_of
+from app.notices.channels.sealing import way_of
 from app.notices.channels.targets import allowed
-from app.notices.models import Channel, Delivery, DeliveryAttempt
+from app.notices.drawing import ranking_png
+from app.notices.models import Channel, Delivery, DeliveryAttempt, Notice
 from app.notices.rules import (
     CLAIM,
     DOUBT,
     EXPIRE,
+    GIVE_UP,
     HAND_OVER,
     LEASE,
     POST,
     POST_LIMIT,
     RECORDED_FROM,
     RELEASE,
+    REPEAT,
+    WITHDRAW,
     Outcome,
     State,
     reserve,
@@ -44,7 +52,8 @@ if TYPE_CHECKING:
     from app.core.clock import Clock
     from app.core.database import Database
     from app.core.settings import Settings
-    from app.notices.channels.base import Robot
+    from app.notices.channels.base import Adapter, Way
+    from app.notices.channels.targets import Target
     from app.notices.rules import Step
 
 log = structlog.get_logger(__name__)
@@ -55,15 +64,30 @@ _HELD_BACK = dt.timedelta(seconds=60)
 
 
 class Claimed(NamedTuple):
-    """A delivery that this worker holds, and what it needs to post it."""
+    """A delivery that this worker holds, and what it needs to post it; address and secret are sealed."""
 
     id: uuid.UUID
     token: uuid.UUID
-    payload: str
     channel_id: uuid.UUID
     kind: str
-    url: str
+    unit_id: uuid.UUID
+    url: str | None
     secret: str | None
+    settings: dict[str, Any]
+    title: str
+    payload: str
+    recipients: tuple[str, ...]
+    about: dt.datetime
+    stats: dict[str, Any] | None
+    """Of a picture: the figures to draw."""
+
+
+class Ready(NamedTuple):
+    """What a claim needs besides, got without a transaction."""
+
+    way: Way
+    target: Target
+    picture: bytes | None
 
 
 class Worker:
@@ -82,6 +106,7 @@ class Worker:
         """`limit`: seconds for one POST; `stopping` is asked before each claim."""
         self._database = database
         self._clock = clock
+        self._settings = settings
         self._allow = allowed(settings.outbound_allow)
         self._transport = transport
         self._stopping = stopping
@@ -106,15 +131,27 @@ class Worker:
             now = await self._clock.now(session)
             over = Delivery.lease_until <= now
             await _advance(session, RELEASE, over, next_at=now)
-            doubt = "发送进程中断，对方可能已收到；请到群内查看后再确认或重发。"
-            for delivery_id, number in await _advance(session, DOUBT, over, last_error=doubt):
+            repeated = Delivery.channel_id.in_(select(Channel.id).where(Channel.kind.in_(REPEATED)))
+            broken = await _advance(
+                session,
+                REPEAT,
+                over & repeated & (Delivery.attempts < Delivery.attempts_allowed),
+                next_at=now,
+                last_error=reasons.REPEATED,
+                doubt_at=func.coalesce(Delivery.doubt_at, Delivery.lease_until - LEASE),
+            )
+            broken += await _advance(session, DOUBT, over, last_error=reasons.BROKEN_OFF)
+            for delivery_id, number in broken:
                 await session.execute(
                     update(DeliveryAttempt)
                     .where(DeliveryAttempt.delivery_id == delivery_id, DeliveryAttempt.number == number)
-                    .values(outcome=State.UNCERTAIN, detail=doubt)
+                    .values(outcome=State.UNCERTAIN, detail=reasons.BROKEN_OFF)
                 )
                 log.warning("delivery in doubt", delivery=str(delivery_id))
-            expired = await _advance(session, EXPIRE, Delivery.deadline <= now)
+            late = Delivery.deadline <= now
+            await _advance(session, GIVE_UP, late & Delivery.doubt_at.is_not(None), last_error=reasons.NOT_REPEATED)
+            why = func.coalesce(Delivery.last_error + reasons.TOO_LATE, reasons.OVERDUE)
+            expired = await _advance(session, EXPIRE, late, last_error=why)
         for delivery_id, _ in expired:
             log.warning("delivery expired", delivery=str(delivery_id))
 
@@ -126,6 +163,7 @@ class Worker:
             due = (
                 select(Delivery)
                 .join(Channel, Channel.id == Delivery.channel_id)
+                .join(Notice, Notice.id == Delivery.notice_id)
                 .where(
                     Delivery.state.in_(CLAIM.sources),
                     Delivery.next_at <= now,
@@ -135,6 +173,7 @@ class Worker:
                     ~exists().where(
                         earlier.notice_id == Delivery.notice_id,
                         earlier.channel_id == Delivery.channel_id,
+                        earlier.lot == Delivery.lot,
                         earlier.part < Delivery.part,
                         earlier.state != State.SENT,
                     ),
@@ -142,57 +181,82 @@ class Worker:
                 .order_by(Delivery.next_at, Delivery.id)
                 .limit(_AT_ONCE)
                 .with_for_update(of=Delivery, skip_locked=True)
-                .add_columns(Channel)
+                .add_columns(Channel, Notice)
             )
             claims = []
-            for delivery, channel in await session.execute(due):
+            for delivery, channel, notice in await session.execute(due):
                 delivery.state, delivery.lease_token = CLAIM.target, uuid.uuid4()
                 delivery.lease_until = now + LEASE
-                claims.append(
-                    Claimed(
-                        delivery.id,
-                        delivery.lease_token,
-                        delivery.payload,
-                        channel.id,
-                        channel.kind,
-                        channel.url,
-                        channel.secret,
-                    )
-                )
+                claims.append(_claimed(delivery, channel, notice))
         return claims
 
     async def _deliver(self, client: httpx.AsyncClient, claim: Claimed) -> None:
-        robot = ROBOTS[claim.kind]
-        target = await target_of(robot, claim.url, self._allow)
-        if isinstance(target, Outcome):
-            await self._finish(claim, target, posted=False)
-        elif await self._fence(robot, claim):
-            post = robot.post(claim.url, claim.secret, claim.payload)
-            outcome = await send(client, robot, post, target, limit=self._limit)
-            await self._finish(claim, outcome, posted=True)
+        adapter = ROBOTS[claim.kind]
+        ready = await self._ready(adapter, claim)
+        if isinstance(ready, Outcome):
+            await self._finish(adapter, claim, ready, posted=False)
+        elif at := await self._fence(adapter, claim):
+            message = Message(
+                key=str(claim.id),
+                title=claim.title,
+                text=claim.payload,
+                at=at,
+                about=claim.about,
+                recipients=claim.recipients,
+                picture=ready.picture,
+            )
+            outcome = await send(client, adapter, ready.way, message, ready.target, limit=self._limit)
+            await self._finish(adapter, claim, outcome, posted=True)
 
-    async def _fence(self, robot: Robot, claim: Claimed) -> bool:
-        """Commit `posting` and the attempt, if the lease still holds and the robot's rate has room."""
+    async def _ready(self, adapter: Adapter, claim: Claimed) -> Ready | Outcome:
+        way = way_of(
+            self._settings,
+            kind=claim.kind,
+            unit_id=claim.unit_id,
+            url=claim.url,
+            secret=claim.secret,
+            settings=claim.settings,
+        )
+        if isinstance(way, Outcome):
+            return way
+        target = await target_of(adapter, way.url, self._allow)
+        if isinstance(target, Outcome) or claim.stats is None:
+            return target if isinstance(target, Outcome) else Ready(way, target, None)
+        try:
+            picture = await ranking_png(claim.stats)
+        except Busy as busy:
+            return Outcome(State.RETRY, busy.detail)
+        if len(picture) > adapter.picture_limit:
+            return Outcome(State.DEAD, "此类通道不能发送这张排名图；请在页面上保存后转发到群内。")
+        return Ready(way, target, picture)
+
+    async def _fence(self, adapter: Adapter, claim: Claimed) -> dt.datetime | None:
+        """Commit `posting` and the attempt, if the lease still holds and the robot's rate has room; return its instant."""
         async with self._database.sessions.begin() as session:
             channel = await _locked(session, claim.channel_id)
             now = await self._clock.now(session)  # after the lock: waiting for it may have cost the lease
             delivery = await _held(session, claim, POST, Delivery.lease_until > now)
             if delivery is None:
-                return False
+                return None
+            if delivery.doubt_at and adapter.repeats_for and now >= delivery.doubt_at + adapter.repeats_for:
+                # A second copy would no longer be dropped.
+                delivery.state, delivery.last_error = DOUBT.target, reasons.NOT_REPEATED
+                return None
             free_at = max(channel.blocked_until or now, now)
-            if channel.url != claim.url or not channel.enabled:  # changed since it was claimed
+            held = (channel.url, channel.secret, channel.settings)
+            if held != (claim.url, claim.secret, claim.settings) or not channel.enabled:  # changed since it was claimed
                 free_at = now + _HELD_BACK
-            room = reserve(channel.posted_at, now=now, per_minute=robot.per_minute)
+            room = reserve(channel.posted_at, now=now, per_minute=adapter.per_minute, per_second=adapter.per_second)
             if free_at > now or room.posts is None:
                 delivery.state, delivery.next_at = RELEASE.target, max(free_at, room.free_at)
-                return False
+                return None
             channel.posted_at = room.posts
             delivery.state, delivery.lease_until = POST.target, now + LEASE
             delivery.attempts += 1
             session.add(DeliveryAttempt(delivery_id=delivery.id, number=delivery.attempts, started_at=now))
-        return True
+        return now
 
-    async def _finish(self, claim: Claimed, outcome: Outcome, *, posted: bool) -> None:
+    async def _finish(self, adapter: Adapter, claim: Claimed, outcome: Outcome, *, posted: bool) -> None:
         """Record an outcome; what was not even posted counts as an attempt, too."""
         async with self._database.sessions.begin() as session:
             channel = await _locked(session, claim.channel_id)
@@ -207,18 +271,73 @@ class Worker:
                 await session.flush()
             attempt = await session.get_one(DeliveryAttempt, (delivery.id, delivery.attempts))
             attempt.finished_at, attempt.outcome, attempt.detail = now, outcome.state, outcome.detail or None
-            state, next_at = settle(outcome, now=now, attempts=delivery.attempts, allowed=delivery.attempts_allowed)
-            if channel.deleted_at is not None and state in HAND_OVER.sources:
-                state = HAND_OVER.target
-            delivery.state, delivery.next_at, delivery.last_error = state, next_at, outcome.detail or None
-            delivery.sent_at = now if state is State.SENT else None
-            channel.last_error = outcome.detail or None
+            state = _record(adapter, channel, delivery, outcome, began=attempt.started_at, now=now)
+            channel.last_error = delivery.last_error
             if outcome.block:
                 channel.blocked_until = now + dt.timedelta(seconds=outcome.block)
+            if outcome.close and channel.enabled:
+                await _close(session, channel, now=now)
         self.outcomes[state] += 1
-        metrics.DELIVERIES.labels(claim.kind, state).inc()
+        partial = state is State.SENT and outcome.detail
+        metrics.DELIVERIES.labels(claim.kind, "partial" if partial else state).inc()
         if state is State.DEAD:
             log.error("notice not delivered", delivery=str(claim.id), channel=str(claim.channel_id), why=outcome.detail)
+
+
+def _claimed(delivery: Delivery, channel: Channel, notice: Notice) -> Claimed:
+    return Claimed(
+        id=delivery.id,
+        token=delivery.lease_token or uuid.uuid4(),
+        channel_id=channel.id,
+        kind=channel.kind,
+        unit_id=channel.unit_id,
+        url=channel.url,
+        secret=channel.secret,
+        settings=channel.settings,
+        title="通报未能送达" if delivery.kind == "alert" else notice.title or "",
+        payload=delivery.payload,
+        recipients=tuple(delivery.recipients or ()),
+        about=notice.slot_at,
+        stats=notice.stats if delivery.kind == "image" else None,
+    )
+
+
+def _record(
+    adapter: Adapter, channel: Channel, delivery: Delivery, outcome: Outcome, *, began: dt.datetime, now: dt.datetime
+) -> State:
+    """Write what an outcome makes of a delivery, and return its state."""
+    if adapter.repeats_for and outcome.state is State.UNCERTAIN:
+        delivery.doubt_at = delivery.doubt_at or began
+    state, next_at = settle(
+        outcome,
+        now=now,
+        attempts=delivery.attempts,
+        allowed=delivery.attempts_allowed,
+        in_doubt=delivery.doubt_at is not None,
+        repeat_until=(delivery.doubt_at or began) + adapter.repeats_for if adapter.repeats_for else None,
+    )
+    if channel.deleted_at is not None and state in HAND_OVER.sources:
+        private = channel.audience == "officers"  # what it holds is not for a group
+        state = HAND_OVER.target if not private else GIVE_UP.target if delivery.doubt_at else WITHDRAW.target
+    delivery.state, delivery.next_at = state, next_at
+    delivery.last_error = reasons.reason(outcome, state, in_doubt=delivery.doubt_at is not None)
+    delivery.sent_at = now if state is State.SENT else None
+    return state
+
+
+async def _close(session: AsyncSession, channel: Channel, *, now: dt.datetime) -> None:
+    """Switch off a channel whose receiver says that it is gone for good."""
+    channel.enabled = False
+    await audit.append(
+        session,
+        now=now,
+        actor_id=None,
+        action="channel.close",
+        subject=("channel", channel.id),
+        before={"enabled": True},
+        after={"enabled": False, "unit_id": str(channel.unit_id)},
+        reason="接收方表示此地址永久停用",
+    )
 
 
 async def _advance(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Numeric, Select, and_, case, cast, false, func, select, true, tuple_
+from sqlalchemy import ColumnElement, Numeric, Select, Text, Uuid, and_, case, cast, false, func, select, true, tuple_
 from sqlalchemy.orm import aliased
 
+from app.contests.models import ContestDay
 from app.matches.models import MatchRun
 from app.papers.models import Answer, OfficerDay, Paper
 from app.participation.models import FrozenDay, Reminder, UnitDay
@@ -55,28 +56,60 @@ async def figures_as_of(
     They come from the answers given and the papers opened before `cutoff`, never from counters; `rules_day` are the
     rules in force on the day. Units without an enrolled officer are absent.
     """
-    is_quiz, is_match = Paper.kind == "quiz", Paper.kind == "match"
-    answered = func.count(Answer.paper_id).filter(is_quiz)
-    questions = func.max(func.cardinality(Paper.revision_ids)).filter(is_quiz)
-    finished = func.coalesce(answered >= questions, false())
-    # A seat counts from its first answer, the first so many of a day.
-    seats = func.count(Paper.id.distinct()).filter(is_match, Answer.paper_id.is_not(None))
-    counted = func.least(seats, rules_day.matches.counted_per_day)
-    state = (
+    return await _by_unit(session, contest, day, state_as_of(contest, rules_day, day, cutoff))
+
+
+def state_as_of(contest: Contest, rules_day: PlayRules, day: dt.date, cutoff: dt.datetime) -> FromClause:
+    """Select how far each officer who opened a paper of a contest day had come at `cutoff`.
+
+    Columns: officer_id, participated, quiz_finished, done, matches (counted ones), answered and correct (of the quiz).
+    """
+    opened = (
         select(
+            Paper.id,
             Paper.officer_id,
+            (Paper.kind == "quiz").label("quiz"),
+            func.cardinality(Paper.revision_ids).label("questions"),
+        )
+        .where(Paper.contest_id == contest.id, Paper.day == day, Paper.opened_at < cutoff)
+        .cte("opened")
+        .prefix_with("MATERIALIZED")
+    )
+    # Ids are ordered by time, so that the answers of a day lie together in the key and those of other days are not
+    # read, however long the contest. (There is no min of UUIDs before PostgreSQL 18.)
+    first, last = (select(cast(edge(cast(opened.c.id, Text)), Uuid)).scalar_subquery() for edge in (func.min, func.max))
+    sheet = (
+        select(
+            Answer.paper_id,
+            func.count().label("answered"),
+            func.count().filter(Answer.correct).label("correct"),
+        )
+        .where(Answer.paper_id.between(first, last), Answer.answered_at < cutoff)
+        .group_by(Answer.paper_id)
+        .subquery("sheet")
+    )
+    quiz = opened.c.quiz
+    # An officer has one quiz a day, so that `max` picks its figures.
+    answered = func.coalesce(func.max(sheet.c.answered).filter(quiz), 0)
+    finished = func.coalesce(answered >= func.max(opened.c.questions).filter(quiz), false())
+    # A seat counts from its first answer, the first so many of a day.
+    seats = func.count(sheet.c.paper_id).filter(~quiz)
+    counted = func.least(seats, rules_day.matches.counted_per_day)
+    return (
+        select(
+            opened.c.officer_id,
             ((answered > 0) | (counted > 0)).label("participated"),
             finished.label("quiz_finished"),
             (finished & (counted >= rules_day.matches.required_per_day)).label("done"),
+            counted.label("matches"),
             answered.label("answered"),
-            func.count(Answer.paper_id).filter(is_quiz, Answer.correct).label("correct"),
+            func.coalesce(func.max(sheet.c.correct).filter(quiz), 0).label("correct"),
         )
-        .outerjoin(Answer, and_(Answer.paper_id == Paper.id, Answer.answered_at < cutoff))
-        .where(Paper.contest_id == contest.id, Paper.day == day, Paper.opened_at < cutoff)
-        .group_by(Paper.officer_id)
-        .subquery("state")
+        .outerjoin(sheet, sheet.c.paper_id == opened.c.id)
+        .group_by(opened.c.officer_id)
+        .cte("state")
+        .prefix_with("MATERIALIZED")
     )
-    return await _by_unit(session, contest, day, state)
 
 
 async def _by_unit(
@@ -102,15 +135,15 @@ async def _by_unit(
         add(played.correct).label("correct"),
     )
     rows = await session.execute(
-        _enrolled(statement, contest.unit_id, day)
+        enrolled_on(statement, contest.unit_id, day)
         .outerjoin(state, played.officer_id == Assignment.officer_id)
         .group_by(Assignment.unit_id)
     )
     return {row["unit_id"]: _figures(row) for row in rows.mappings()}
 
 
-def _enrolled(statement: _AnySelect, root: uuid.UUID, day: dt.date) -> _AnySelect:
-    # Who takes part that day anywhere below `root`, with the unit of that day and, where exempt, the exemption's day.
+def enrolled_on(statement: _AnySelect, root: uuid.UUID, day: dt.date) -> _AnySelect:
+    """Select from who takes part that day below `root`, with the day's unit and, where exempt, the exemption's day."""
     return (
         statement.select_from(Assignment)
         .join(Unit, Unit.id == Assignment.unit_id)
@@ -164,14 +197,19 @@ def ranking_groups(units: Iterable[Unit]) -> dict[uuid.UUID, str]:
     return {unit.id: unit.ranking_group or unit.kind for unit in units}
 
 
-def _undecided(contest_id: uuid.UUID, span: Span, now: dt.datetime) -> FromClause:
+def _uncounted(contest_id: uuid.UUID) -> Select[dt.date]:
+    """Select the days of a contest that its calendar does not count."""
+    return select(ContestDay.day).where(ContestDay.contest_id == contest_id, ContestDay.counts.is_(False))
+
+
+def _undecided(contest_id: uuid.UUID, span: Span, now: dt.datetime, *also: ColumnElement[bool]) -> FromClause:
     """Select officers with the counted points of a match that goes on: shown, they would tell its players of answers."""
     return (
         select(Paper.officer_id, func.sum(Answer.points).label("points"))
         .join(MatchRun, MatchRun.id == Paper.run_id)
         .join(Answer, Answer.paper_id == Paper.id)
         .where(MatchRun.settled_at.is_(None), MatchRun.ends_at > now, MatchRun.counted[Paper.seat])
-        .where(Paper.contest_id == contest_id, Paper.day.between(span.first, span.last))
+        .where(Paper.contest_id == contest_id, Paper.day.between(span.first, span.last), *also)
         .group_by(Paper.officer_id)
         .subquery("undecided")
     )
@@ -234,7 +272,7 @@ async def officers_of(
     points = func.coalesce(undecided.c.points, 0)
     order = (_STATUS, Unit.position, Unit.name, Officer.employee_no)
     statement = (
-        _enrolled(select(Officer, Unit, _STATUS, OfficerDay, Exemption, reminder, by.name, points), root, day)
+        enrolled_on(select(Officer, Unit, _STATUS, OfficerDay, Exemption, reminder, by.name, points), root, day)
         .join(Officer, Officer.id == Assignment.officer_id)
         .outerjoin(
             OfficerDay,
@@ -277,17 +315,18 @@ _TOTALS = (
 
 async def is_enrolled(session: AsyncSession, root: uuid.UUID, officer_id: uuid.UUID, day: dt.date) -> bool:
     """Return whether an officer takes part on `day` in a unit of the subtree of `root`, a contest's unit."""
-    found = await session.execute(_enrolled(select(true()), root, day).where(Assignment.officer_id == officer_id))
+    found = await session.execute(enrolled_on(select(true()), root, day).where(Assignment.officer_id == officer_id))
     return found.first() is not None
 
 
 async def own_part(
     session: AsyncSession, contest_id: uuid.UUID, officer_id: uuid.UUID, day: dt.date
 ) -> tuple[OfficerDay | None, Totals]:
-    """Return one officer's contest day (None before the first paper) and totals over the contest."""
+    """Return one officer's contest day (None before the first paper) and totals over the contest's counted days."""
     own = (OfficerDay.contest_id == contest_id, OfficerDay.officer_id == officer_id)
     played = await session.scalar(select(OfficerDay).where(*own, OfficerDay.day == day))
-    totals = (await session.execute(select(*_TOTALS).where(*own))).one()
+    counted = OfficerDay.day.not_in(_uncounted(contest_id))
+    totals = (await session.execute(select(*_TOTALS).where(*own, counted))).one()
     return played, Totals(*totals)
 
 
@@ -314,7 +353,7 @@ async def ranked_officers(
 ) -> list[RankedOfficer]:
     """Return the officers enrolled below `root` on the span's last day by days done, points, accuracy (none counts as 0).
 
-    Points of a match that goes on are left out. Equal in all three share a rank; then by 工号. `after` is (rank, 工号)
+    Points of a match that goes on, and whatever was done on an uncounted day, are left out. Equal in all three share a rank; then by 工号. `after` is (rank, 工号)
     of the last row of the page before.
     """
     # 12 decimals tell any two accuracies of fewer than a million answers apart, and equal ones stay equal.
@@ -323,19 +362,20 @@ async def ranked_officers(
         / func.greatest(func.coalesce(func.sum(OfficerDay.quiz_answered), 0), 1),
         12,
     )
-    undecided = _undecided(contest_id, span, now)
+    undecided = _undecided(contest_id, span, now, Paper.day.not_in(_uncounted(contest_id)))
     days_done, all_points, *rest = _TOTALS
     points = (all_points.element - func.coalesce(func.max(undecided.c.points), 0)).label("points")
     place = func.rank().over(order_by=[days_done.desc(), points.desc(), accuracy.desc()]).label("place")
     shown = (place, Officer.id, Officer.name, Officer.employee_no, Assignment.unit_id, days_done, points, *rest)
     ranked = (
-        _enrolled(select(*shown), root, span.last)
+        enrolled_on(select(*shown), root, span.last)
         .join(Officer, Officer.id == Assignment.officer_id)
         .outerjoin(
             OfficerDay,
             and_(
                 OfficerDay.contest_id == contest_id,
                 OfficerDay.day.between(span.first, span.last),
+                OfficerDay.day.not_in(_uncounted(contest_id)),
                 OfficerDay.officer_id == Assignment.officer_id,
             ),
         )

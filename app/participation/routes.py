@@ -144,7 +144,7 @@ async def own_part(wired: Wired, caller: SignedIn, home: OwnHome, day: Day = Non
     over = board.now >= closes_at(rules, asked)
     required = rules.matches.required_per_day
     body = schemas.own_view(asked, played, totals, enrolled=enrolled, over=over, required=required)
-    return Response(dumps(body), media_type="application/json")
+    return Response(dumps(body | {"counts": board.calendar.counts(asked)}), media_type="application/json")
 
 
 @router.get(
@@ -185,7 +185,7 @@ async def standing(
     figures = (await board.figures(span)).get(unit.id, Figures())
     weights = weights_of(board.rules(asked).index)
     body = {"as_of": board.as_of(span), "day": asked, **schemas.standing_view(unit, figures, score(figures, weights))}
-    return polled(request, body)
+    return polled(request, body | {"counts": board.calendar.counts(asked)})
 
 
 class OfficerPage(NamedTuple):

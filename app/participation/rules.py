@@ -7,12 +7,13 @@ from bisect import bisect_left
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from fractions import Fraction
+from math import lcm
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from app.core.errors import FieldProblem, Forbidden, Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping
+    from collections.abc import Collection, Hashable, Iterable, Mapping
 
     from app.contests.rules import IndexWeights
 
@@ -139,10 +140,12 @@ def score(figures: Figures, weights: Weights) -> Score:
         return Score(None, None, accuracy, None)
     participation = Fraction(figures.participated, figures.expected)
     completion = Fraction(figures.done, figures.expected)
-    weighted = (
-        weights.participation * participation + weights.completion * completion + weights.accuracy * (accuracy or _ZERO)
-    )
-    return Score(participation, completion, accuracy, 100 * weighted)
+    # In whole numbers, one division at the end: this is asked tens of thousands of times when a province is planned.
+    whole = lcm(*(weight.denominator for weight in weights))
+    a, b, c = (weight.numerator * (whole // weight.denominator) for weight in weights)
+    answered, correct = (figures.answered, figures.correct) if figures.answered else (1, 0)
+    weighted = (a * figures.participated + b * figures.done) * answered + c * correct * figures.expected
+    return Score(participation, completion, accuracy, Fraction(100 * weighted, whole * figures.expected * answered))
 
 
 def rank(scores: Mapping[Key, Score], groups: Mapping[Key, str] | None = None) -> dict[Key, int | None]:
@@ -188,9 +191,14 @@ def needed_to_overtake(own: Figures, others: Iterable[Figures], weights: Weights
     who participated already, which raises the participation rate least: whoever they are, the rank is reached.
     None where the unit is first, nobody is expected, or even everybody's completion would not do.
     """
+    return overtake(own, (score(other, weights) for other in others), weights)
+
+
+def overtake(own: Figures, others: Iterable[Score], weights: Weights) -> Overtake | None:
+    """Return the same as `needed_to_overtake`, where the others' scores are known."""
     if not own.expected:
         return None
-    orders = [score(other, weights).order for other in others if other.expected]
+    orders = [other.order for other in others if other.index is not None]
     now = score(own, weights).order
     ahead = [order for order in orders if order > now]
     if not ahead:
@@ -265,12 +273,14 @@ def the_one(last_days: Mapping[Key, dt.date], today: dt.date) -> Key | None:
     return meant[0] if len(meant) == 1 else None
 
 
-def compared_span(counted: Span, span: Span) -> Span | None:
+def compared_span(contest: Span, span: Span, uncounted: Collection[dt.date] = ()) -> Span | None:
     """Return the days against whose ranks a span's ranks are compared; None where there are none.
 
-    A range is compared with itself one day earlier (the same first day); a single day with the day before it.
+    A range is compared with itself without its last counted day (the same first day); a single counted day with the
+    counted day before it. `contest` are the contest's days so far, of which the `uncounted` are in no figure.
     """
+    ranked = [day for day in span.days if day not in uncounted]
     if span.first < span.last:
-        return Span(span.first, span.last - _DAY)
-    before = span.last - _DAY
-    return Span(before, before) if before >= counted.first else None
+        return Span(span.first, ranked[-2]) if len(ranked) > 1 else None
+    before = [day for day in Span(contest.first, span.last - _DAY).days if day not in uncounted]
+    return Span(before[-1], before[-1]) if ranked and before else None

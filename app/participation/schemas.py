@@ -55,6 +55,7 @@ class UnitStanding(Standing):
 
     as_of: dt.datetime
     day: dt.date
+    counts: bool = Field(description="该日是否计入竞赛；不计入的，各项均为0或 null")
 
 
 class RankedStanding(Standing):
@@ -89,6 +90,7 @@ class RankingBody(BaseModel):
     contest: ContestRef
     from_: dt.date = Field(alias="from")
     to: dt.date
+    uncounted_days: list[dt.date] = Field(description="其中按竞赛日历不计入的日期，不在以下各项之内")
     formula: Formula
     rows: list[RankedStanding]
 
@@ -225,6 +227,7 @@ class OwnPart(BaseModel):
     """本人某日的完成情况与累计."""
 
     day: dt.date
+    counts: bool = Field(description="该日是否计入竞赛；不计入的日期可以答题，不在累计和排名之内")
     enrolled: bool = Field(description="当日是否为参赛人员；不是的，各项均为0，不表示未完成")
     quiz: QuizState
     matches: MatchState

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 
 from app.contests.models import Contest, ContestState
-from app.contests.queries import contest_of_unit, rules_among, rules_versions
+from app.contests.queries import calendar_of, contest_of_unit, rules_among, rules_versions
 from app.contests.rules import closes_at, last_counted_day
 from app.core.clock import at, local_day
 from app.core.database import ANSWERS
@@ -31,7 +31,7 @@ _DAY = dt.timedelta(days=1)
 
 
 async def freeze_finished_days(session: AsyncSession, contest: Contest, *, now: dt.datetime) -> list[dt.date]:
-    """Write the final figures of every contest day that is over, and return the days that this call made final.
+    """Write the final figures of every counted day that is over, and return the days that this call made final.
 
     A day is over 10 s after its closing, not before 10 s into the next day (until midnight the roster and exemptions
     may still change it), and while no answer transaction begun before the closing is open. Safe to repeat and safe
@@ -41,7 +41,9 @@ async def freeze_finished_days(session: AsyncSession, contest: Contest, *, now: 
     if contest.state == ContestState.DRAFT or last is None:
         return []
     held = await frozen_days(session, contest.id)
-    due = [day for day in Span(contest.starts_on, last).days if day not in held and _over(day, now)]
+    calendar = await calendar_of(session, contest)
+    days = [day for day in Span(contest.starts_on, last).days if calendar.counts(day)]
+    due = [day for day in days if day not in held and _over(day, now)]
     if not due:
         return []
     versions = (await rules_versions(session, [contest.id]))[contest.id]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 from app.contests.models import Contest, ContestState
 from app.contests.queries import (
     Placed,
+    calendar_of,
     contest_seen_by,
     contests_seen_by,
     latest_contest_of_unit,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from app.contests.models import ContestRules
-    from app.contests.rules import PlayRules
+    from app.contests.rules import Calendar, PlayRules
     from app.core.wiring import Services
     from app.roster.access import Caller
     from app.roster.models import Unit, UnitKind
@@ -73,7 +74,8 @@ class Ranking(NamedTuple):
 class Board:
     """All figures of one contest as they stood at `now`, by day and directly assigned unit.
 
-    `frozen` tells when a day's figures were made final; `settled` days are over, recounted, and not frozen yet.
+    `frozen` tells when a day's figures were made final; `settled` days are over, recounted, and not frozen yet. A day
+    that the calendar does not count is there without figures: in no sum, rate or rank.
     """
 
     now: dt.datetime
@@ -83,13 +85,18 @@ class Board:
     days: dict[dt.date, ByUnit]
     frozen: dict[dt.date, dt.datetime]
     settled: frozenset[dt.date]
+    calendar: Calendar
     sums: dict[Span, ByUnit] = field(default_factory=dict, repr=False)
     making: dict[Hashable, asyncio.Task[Any]] = field(default_factory=dict, repr=False)
 
     @property
     def counted(self) -> Span:
-        """The contest's days so far, today included."""
+        """The contest's days so far, today included, and those that do not count."""
         return Span(min(self.days), max(self.days))
+
+    def uncounted(self, span: Span) -> list[dt.date]:
+        """Return the days of the span that do not count."""
+        return [day for day in span.days if not self.calendar.counts(day)]
 
     def rules(self, day: dt.date) -> PlayRules:
         """Return the rules in force on a day."""
@@ -129,7 +136,7 @@ class Board:
         return held
 
     async def _rank(self, scope: Unit, kind: UnitKind, span: Span) -> Ranking:
-        compared = compared_span(self.counted, span)
+        compared = compared_span(self.counted, span, self.calendar.uncounted)
         now = await self.figures(span)
         before = await self.figures(compared) if compared else None
         return await asyncio.to_thread(self._render, scope, kind, span, now, compared, before)
@@ -168,6 +175,7 @@ class Board:
                 "contest": contest_ref(self.contest),
                 "from": span.first,
                 "to": span.last,
+                "uncounted_days": self.uncounted(span),
                 "formula": formula_view(weights),
                 "rows": rows,
             }
@@ -189,12 +197,16 @@ async def read_board(session: AsyncSession, contest_id: uuid.UUID, *, now: dt.da
     contest = await session.get_one(Contest, contest_id)
     versions = (await rules_versions(session, [contest_id]))[contest_id]
     units = {unit.id: unit for unit in await subtree(session, contest.unit_id)}
+    calendar = await calendar_of(session, contest)
     frozen = await queries.frozen_days(session, contest_id)
     kept = _unchanged(held, frozen) if held else {}
     days = kept | await queries.frozen_figures(session, contest_id, frozen.keys() - kept.keys())
     settled = set(kept) - frozen.keys()
     last = last_counted_day(contest.starts_on, contest.ends_on, now) or contest.starts_on
     span = Span(contest.starts_on, last)
+    away = {day: ByUnit() for day in span.days if not calendar.counts(day)}
+    kept |= away
+    days |= away
     for day in span.days:
         if day in days:
             continue
@@ -207,7 +219,7 @@ async def read_board(session: AsyncSession, contest_id: uuid.UUID, *, now: dt.da
         if now >= closing + SETTLED_AFTER:
             settled.add(day)
     days = {day: days[day] for day in span.days}
-    board = Board(now, contest, versions, units, days, frozen, frozenset(settled))
+    board = Board(now, contest, versions, units, days, frozen, frozenset(settled), calendar)
     if held and held.units.keys() == units.keys() and held.frozen == frozen:
         board.sums.update((key, sums) for key, sums in held.sums.items() if kept.keys() >= set(key.days))
     return board

@@ -60,6 +60,7 @@ async def today(
         "server_time": wire(now),
         "opens_at": wire(opens_at(rules_today, day)) if rules_today else None,
         "closes_at": wire(closes_at(rules_today, day)) if rules_today else None,
+        "counts": bool(rules_today and row and row.counts),
         "status": "not_started",
         "attempt": held,
     }

@@ -80,6 +80,9 @@ class Today(BaseModel):
     server_time: Instant
     opens_at: Instant | None
     closes_at: Instant | None
+    counts: bool = Field(
+        description="whether the day is one of the contest that counts (计入竞赛); officers may play on others, too"
+    )
     status: Literal["not_started", "in_progress", "finished", "closed"]
     reason: str | None = Field(None, description="code of the refusal where the quiz is closed")
     detail: str | None = Field(None, description="the same in Chinese")

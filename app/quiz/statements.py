@@ -4,7 +4,8 @@ from __future__ import annotations
 
 # The same choice of contest as in `app.papers.asking`, for one officer whose unit is known (SQLAlchemy's parameter style).
 TODAY = """
-SELECT c.state, c.starts_on, c.ends_on, v.rules::text AS rules, p.id AS paper_id
+SELECT c.state, c.starts_on, c.ends_on, v.rules::text AS rules, p.id AS paper_id,
+    NOT EXISTS (SELECT 1 FROM contest_day d WHERE d.contest_id = c.id AND d.day = :day AND NOT d.counts) AS counts
 FROM contest c
 JOIN LATERAL (
     SELECT v.rules FROM contest_rules v WHERE v.contest_id = c.id

@@ -71,6 +71,7 @@ class Officer(Base):
     must_change_password: Mapped[bool] = mapped_column(server_default=text("true"))
     first_signed_in_at: Mapped[dt.datetime | None]
     text_size: Mapped[str] = mapped_column(server_default=text("'standard'"))
+    nudges: Mapped[bool] = mapped_column(server_default=text("true"))
     created_at: Mapped[dt.datetime]
 
 

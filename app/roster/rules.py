@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 EMPLOYEE_NO_LENGTH = 32
 EXEMPTION_DAYS = 366
 NAME_LENGTH = 100
+WECOM_USERID = r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$"
+"""How WeCom writes an account: `@all`, or several joined by `|`, would send one person's message to others."""
 _EMPLOYEE_NO = re.compile(r"(?=.*[^\W_])(?:[^\W_]|-)+")
 _PHONE = re.compile(r"1[0-9]{10}")
+_WECOM_USERID = re.compile(WECOM_USERID)
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-"))  # what is mistaken for a hyphen
 _SPACE = re.compile(r"\s+")
 _HAN_SPACE = re.compile(r"(?<=[㐀-鿿])\s+(?=[㐀-鿿])")
@@ -82,6 +85,11 @@ def normal_phone(text: str) -> str:
 def is_phone(text: str) -> bool:
     """Whether a normal 手机号 is one: 11 digits beginning with 1."""
     return bool(_PHONE.fullmatch(text))
+
+
+def is_wecom_userid(text: str) -> bool:
+    """Whether this is a single person's 企业微信账号: 1 to 64 letters, digits and `_-@.`, the first no sign."""
+    return bool(_WECOM_USERID.fullmatch(text))
 
 
 def normal_name(text: str) -> str:

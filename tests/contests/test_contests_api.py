@@ -37,7 +37,12 @@ async def test_a_contest_is_drafted_with_whole_rules(town, new):
         "index": {"participation": 0.2, "completion": 0.5, "accuracy": 0.3},
         "day_opens_at": "06:00",
         "day_closes_at": "24:00",
-        "notices": {"slots": ["08:00", "12:00", "18:00", "22:00"], "names_in_groups": False},
+        "notices": {
+            "slots": ["08:00", "12:00", "18:00", "22:00"],
+            "names_in_groups": False,
+            "profile": "standard",
+            "nudges": True,
+        },
         "individual_ranking": False,
     }
     assert body == {
@@ -77,6 +82,8 @@ async def test_only_administrators_draft_and_only_below_themselves(call, client,
         ({"name": None}, "/name", "应当是文字"),
         ({"name": "题" * 61}, "/name", "最多60个字"),
         ({"office_phone": "张三的电话"}, "/office_phone", "格式不对"),
+        ({"office_phone": "13800138000"}, "/office_phone", "请填写单位的办公电话"),
+        ({"office_phone": "+86 138-0013-8000"}, "/office_phone", "这是个人手机号"),
         ({"colour": "red"}, "/colour", "没有这一项"),
     ],
 )

@@ -21,7 +21,6 @@ from app.contests.rules import (
     closes_at,
     contest_phase,
     date_problems,
-    day_number,
     is_contest_day,
     last_counted_day,
     merged,
@@ -123,7 +122,6 @@ def test_contest_days_are_counted_from_one_to_the_last():
         True,
         False,
     ]
-    assert (day_number(TODAY, TODAY), day_number(TODAY, TOMORROW)) == (1, 2)
     assert last_counted_day(TOMORROW, TOMORROW, instant("09:00")) is None
     assert last_counted_day(TODAY, TODAY, instant("09:00", TOMORROW)) == TODAY
 

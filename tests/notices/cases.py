@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.notices.stats import BranchStats, BureauStats
+from app.notices.stats import BranchStats, BureauStats, Provincial
 from app.participation.rules import Figures
-from tests.notices.figures import EVENING, FINAL, NIGHT, NOON, branch, bureau, everybody, nobody, people
+from tests.notices.figures import (
+    EVENING,
+    FIELDS,
+    FINAL,
+    NIGHT,
+    NOON,
+    YESTERDAY,
+    branch,
+    bureau,
+    everybody,
+    nobody,
+    people,
+)
 from tests.times import instant
 
 NONE = Figures()
 FENGSHUN = {"丰顺": FINAL["丰顺"]}
+TEN = tuple(f"丰顺{number:03}" for number in (6, 11, 13, 24, 27, 31, 3, 8, 17, 19))
 OPEN_LATER: dict[str, Any] = {"next_opens_at": instant("09:00"), "next_closes_at": instant("20:00")}
 OVER: dict[str, Any] = {"next_opens_at": None, "next_closes_at": None}
 UNTIL_17: dict[str, Any] = {"closes_at": instant("17:00"), "cutoff_at": instant("17:00")}
@@ -32,6 +45,21 @@ CASES: dict[str, BureauStats | BranchStats] = {
     "branch-0800-first-day": branch("丰顺", "08:00", number=1),
     "branch-0800-last-day": branch("丰顺", "08:00", before=7, earlier="前一日", number=21, **OVER),
     "branch-0800-opens-later": branch("丰顺", "08:00", before=6, earlier="前一日", **OPEN_LATER),
+    # The place in the province: told by hand, or the rank in the province's own contest.
+    "bureau-0800-province-told": bureau(
+        "08:00", provincial=Provincial(7, False, "前一日", 8, instant("21:00", YESTERDAY))
+    ),
+    "bureau-0800-province-told-first": bureau(
+        "08:00", provincial=Provincial(7, told_as_of=instant("21:00", YESTERDAY))
+    ),
+    "bureau-0800-province-tied": bureau("08:00", provincial=Provincial(1, True, "前一日", 1)),
+    "bureau-0800-province-fallen": bureau("08:00", provincial=Provincial(9, False, "前一竞赛日", 7)),
+    # Names in groups, where the contest allows them.
+    "branch-1800-names": branch("丰顺", "18:00", unfinished=TEN, link="https://lianbing.example"),
+    "branch-2200-names": branch(
+        "丰顺", "22:00", before=7, earlier="18:00", unfinished=TEN[:3], link="https://lianbing.example"
+    ),
+    "branch-2200-names-no-link": branch("丰顺", "22:00", FIELDS["18:00"], unfinished=TEN),
     # Everybody and nobody.
     "bureau-0800-everybody": bureau("08:00", everybody(FINAL), headquarters=people(41, 41, 41, 369)),
     "bureau-1200-everybody": bureau("12:00", everybody(NOON), headquarters=people(41, 41, 41, 369), done_yesterday=3),

@@ -9,6 +9,7 @@ import pytest
 
 from app.core.settings import Settings
 from tests.notices.helpers import Groups
+from tests.notices.private import People
 from tests.notices.robot import Robot
 from tests.people import Town
 from tests.times import SECRET
@@ -40,4 +41,15 @@ async def groups(town: Town, robot: Robot) -> Groups:
     held = Groups(town, robot)
     for unit in ("市局", "梅江", "丰顺"):
         await held.channel(unit)
+    return held
+
+
+@pytest.fixture
+async def people(groups: Groups) -> People:
+    """丰顺 has a liaison officer and a leader with accounts, 市局 a channel for private messages."""
+    town = groups.town
+    await town.officer("丰顺联络员", "丰顺", roles=["liaison"], takes_part=False, wecom_userid="fs-lxy")
+    await town.officer("丰顺主任", "丰顺", roles=["leader"], takes_part=False, wecom_userid="fs-zr")
+    held = People(groups)
+    await held.channel("市局")
     return held

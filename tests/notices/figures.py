@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from app.notices.rules import slot_on
-from app.notices.stats import BranchStats, BureauStats, Occasion, RankedUnit, standings_of
+from app.notices.stats import BranchStats, BureauStats, Occasion, Provincial, RankedUnit, standings_of
 from app.participation.rules import Figures, Weights, total
 from tests.times import TODAY, instant
 
@@ -119,6 +119,7 @@ def bureau(
     done_yesterday: int | None = None,
     group: dict[str, str] | None = None,
     suffix: str = "分局",
+    provincial: Provincial | None = None,
     **changes: Any,
 ) -> BureauStats:
     """A bureau's figures at a slot."""
@@ -128,7 +129,7 @@ def bureau(
     units = {unit: uuid.uuid5(uuid.NAMESPACE_DNS, unit) for unit in held}
     ranked = [RankedUnit(units[unit], unit + suffix, (group or {}).get(unit)) for unit in held]
     standings = standings_of(ranked, {units[unit]: figures for unit, figures in held.items()}, when.weights)
-    return BureauStats(when, total([*held.values(), own]), own, standings, done_yesterday)
+    return BureauStats(when, total([*held.values(), own]), own, standings, done_yesterday, provincial=provincial)
 
 
 def branch(
@@ -138,10 +139,12 @@ def branch(
     *,
     before: int | None = None,
     earlier: str | None = None,
+    unfinished: tuple[str, ...] = (),
+    link: str = "",
     **changes: Any,
 ) -> BranchStats:
     """A branch's figures at a slot among all of them."""
     whole = bureau(name, field, **changes)
     own = next(standing for standing in whole.standings if standing.short == unit)
     others = tuple(s for s in whole.standings if s is not own and s.group == own.group)
-    return BranchStats(whole.occasion, own, others, before, earlier)
+    return BranchStats(whole.occasion, own, others, before, earlier, unfinished, link)

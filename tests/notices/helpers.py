@@ -17,6 +17,7 @@ from sqlalchemy import select
 from app.contests.models import Contest
 from app.core.clock import Clock, local
 from app.core.ids import new_id
+from app.notices.audiences import GROUPS
 from app.notices.models import Channel, Delivery, Notice
 from app.notices.service import TickReport, tick
 from app.notices.worker import Worker
@@ -75,25 +76,30 @@ class Groups:
         await self.set_channel("丰顺", blocked_until=instant("12:05"))
         await self.tick(time)
 
-    async def posting(self, worker: Worker) -> asyncio.Task[object]:
-        """Start a worker whose POST the robot holds, and return once it is held."""
+    async def posting(self, worker: Worker, receiver: Robot | None = None) -> asyncio.Task[object]:
+        """Start a worker whose POST the robot (or another receiver) holds, and return once it is held."""
         task: asyncio.Task[object] = asyncio.create_task(worker.run())
-        assert await asyncio.to_thread(self.robot.held.wait, 30)
+        assert await asyncio.to_thread((receiver or self.robot).held.wait, 30)
         return task
 
-    async def notice(self, unit: str, time: str, day: dt.date = TODAY) -> Notice:
-        """The notice to a unit at a slot."""
+    async def notice(self, unit: str, time: str, day: dt.date = TODAY, *, kind: str | None = None) -> Notice:
+        """The notice to a unit's group (or of a private kind) at a slot."""
+        kinds = [kind] if kind else GROUPS
         async with self.town.services.database.reads() as session:
             found = await session.scalars(
-                select(Notice).where(Notice.audience_id == self.town.units[unit], Notice.slot_at == instant(time, day))
+                select(Notice).where(
+                    Notice.audience_id == self.town.units[unit],
+                    Notice.slot_at == instant(time, day),
+                    Notice.audience_kind.in_(kinds),
+                )
             )
             return found.one()
 
     async def notices(self) -> list[tuple[str, str, str, str | None]]:
-        """(slot, unit, state, reason) of every notice, in order."""
+        """(slot, unit, state, reason) of every notice to a bureau's or branch's group, in order."""
         names = {unit: name for name, unit in self.town.units.items()}
         async with self.town.services.database.reads() as session:
-            found = await session.scalars(select(Notice))
+            found = await session.scalars(select(Notice).where(Notice.audience_kind.in_(["bureau", "branch"])))
             units = list(self.town.units)
             rows = sorted(found, key=lambda n: (n.slot_at, units.index(names[n.audience_id])))
             return [(f"{local(n.slot_at):%H:%M}", names[n.audience_id], n.state, n.reason) for n in rows]
@@ -104,8 +110,8 @@ class Groups:
             found = await session.scalars(
                 select(Delivery)
                 .join(Notice, Notice.id == Delivery.notice_id)
-                .where(Notice.audience_id == self.town.units[unit])
-                .order_by(Notice.slot_at, Delivery.channel_id, Delivery.part)
+                .where(Notice.audience_id == self.town.units[unit], Notice.audience_kind.in_(GROUPS))
+                .order_by(Notice.slot_at, Delivery.channel_id, Delivery.lot, Delivery.part)
             )
             return list(found.all())
 

@@ -157,7 +157,7 @@ async def test_a_test_message_is_labelled_and_told_about(groups: Groups) -> None
     [
         (93000, "dead", "机器人已被移出该群"),
         (45009, "retry", "请一分钟后再测试"),
-        (502, "uncertain", "请到群内查看"),
+        (502, "uncertain", "请到群内查看，没有收到的再测试一次"),
         (-1, "retry", "请稍后再测试"),
     ],
 )

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import os
-import signal
-import sys
-from asyncio.subprocess import PIPE
+from asyncio.subprocess import DEVNULL
+from pathlib import Path
 
 import asyncpg
+import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import make_url, text, update
 
+from app.contests.models import ContestState
 from app.core import metrics
 from app.core.clock import Clock
 from app.core.database import open_database, plain_url
@@ -21,6 +22,7 @@ from app.core.wiring import Services
 from app.notices.clock import SLOT_HOURS, clockwork
 from app.notices.models import Channel, Delivery
 from tests.notices.helpers import ROOT, TOMORROW, Groups
+from tests.scenarios.serving import LIANBING, free_port, wait_for
 from tests.times import SECRET, instant
 
 
@@ -97,9 +99,10 @@ async def test_a_database_away_at_eight_is_made_good_on_recovery(groups: Groups,
     assert "补发，统计截至2026年11月23日24:00" in groups.robot.texts("丰顺")[0]
 
 
-async def test_sigterm_in_the_middle_of_a_post_finishes_it(groups: Groups) -> None:
-    groups.robot.faults["丰顺"].append("hold")
+async def due_now(groups: Groups) -> None:
+    """丰顺's noon is due on the real clock, and nothing else is to come."""
     await groups.only_fengshun()
+    await groups.set_contest(state=ContestState.DRAFT)
     async with groups.town.services.database.sessions.begin() as session:
         now = (await session.execute(text("SELECT clock_timestamp()"))).scalar_one()
         await session.execute(update(Channel).values(blocked_until=None))
@@ -108,13 +111,20 @@ async def test_sigterm_in_the_middle_of_a_post_finishes_it(groups: Groups) -> No
             .where(Delivery.state == "pending")
             .values(next_at=now, deadline=now + dt.timedelta(hours=1))
         )
-    settings = groups.town.services.settings
+
+
+async def test_sigterm_in_the_middle_of_a_post_finishes_it(groups: Groups, tmp_path: Path) -> None:
+    """A real `lianbing serve` whose clock rings: the message is sent once, and the server ends well."""
+    groups.robot.faults["丰顺"].append("hold")
+    await due_now(groups)
+    settings, port = groups.town.services.settings, free_port()
     server = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "uvicorn", "--factory", "app.main:from_environment", "--port", "0",
+        *LIANBING, "serve", "--port", str(port),
         cwd=ROOT,
-        stderr=PIPE,
+        stderr=DEVNULL,
         env={
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if not name.startswith("LIANBING_")},
+            "LIANBING_DATA_DIR": str(tmp_path),
             "LIANBING_DATABASE_URL": str(settings.database_url),
             "LIANBING_SECRET_KEY": SECRET,
             "LIANBING_OUTBOUND_ALLOW": "127.0.0.1",
@@ -123,13 +133,21 @@ async def test_sigterm_in_the_middle_of_a_post_finishes_it(groups: Groups) -> No
     )  # fmt: skip
     try:
         assert await asyncio.to_thread(groups.robot.held.wait, 60)
-        server.send_signal(signal.SIGTERM)
-        await asyncio.sleep(1)  # it is told while the robot still holds its answer
-        assert await groups.states("丰顺") == ["posting"]
+        await asyncio.to_thread(wait_for, lambda: ready(port), "the server is ready")
+        server.terminate()
+        await asyncio.to_thread(wait_for, lambda: not ready(port), "the server has been told")
+        assert (server.returncode, await groups.states("丰顺")) == (None, ["posting"])
         groups.robot.release.set()
-        await server.communicate()
+        assert await server.wait() == 0
     finally:
         if server.returncode is None:
             server.kill()
-    assert server.returncode in {0, -signal.SIGTERM}
-    assert await groups.states("丰顺") == ["sent"]
+    assert [(one.state, one.attempts) for one in await groups.deliveries("丰顺")] == [("sent", 1)]
+    assert len(groups.robot.texts("丰顺")) == len(groups.robot.requests) == 1
+
+
+def ready(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health/ready", trust_env=False).is_success
+    except httpx.TransportError:
+        return False

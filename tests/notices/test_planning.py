@@ -221,7 +221,7 @@ async def test_a_branch_without_a_channel_waits_to_be_forwarded(groups: Groups) 
     await groups.tick("12:00:10")
     (delivery,) = await groups.deliveries("丰顺")
     assert (delivery.state, delivery.channel_id) == ("to_forward", None)
-    assert delivery.payload.startswith("丰顺第1日进度（12:00）\n已完成0人")
+    assert delivery.payload.startswith("丰顺第1日进度（12:00）\n应参赛2人，尚无人参赛")
     assert groups.robot.texts("丰顺") == []
 
 

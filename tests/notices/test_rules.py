@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,11 +25,14 @@ from app.notices.rules import (
     RELEASE,
     RESEND,
     UNDER_WAY,
+    WITHDRAW,
     Due,
     Outcome,
     Reason,
     Slot,
     State,
+    before_night,
+    by_day,
     cutoff,
     due_slots,
     notice_state,
@@ -38,8 +42,8 @@ from app.notices.rules import (
     reserve,
     settle,
     slot_on,
-    split,
 )
+from app.notices.splitting import split
 from tests.times import TODAY, instant
 
 DAY = dt.timedelta(days=1)
@@ -148,11 +152,32 @@ def test_figures_count_to_the_slot_or_the_end_of_the_day() -> None:
 def test_reasons_to_send_nobody_anything() -> None:
     noon, final = slot_on(TODAY, "12:00"), slot_on(TODAY, "08:00")
     afternoon = merged(RULES, {"day_opens_at": "12:00"})
-    assert reason_to_skip_all(noon, RULES, paused=True, expected=5) is Reason.PAUSED
-    assert reason_to_skip_all(noon, RULES, paused=False, expected=0) is Reason.NOBODY
-    assert reason_to_skip_all(noon, afternoon, paused=False, expected=5) is Reason.NOT_OPEN
-    assert reason_to_skip_all(final, afternoon, paused=False, expected=5) is None
-    assert reason_to_skip_all(noon, RULES, paused=False, expected=5) is None
+
+    def reason(slot: Slot, rules: PlayRules = RULES, **known: Any) -> Reason | None:
+        return reason_to_skip_all(slot, rules, **{"paused": False, "expected": 5, "participated": 3, **known})
+
+    assert reason(noon, paused=True) is Reason.PAUSED
+    assert reason(noon, expected=0, participated=0) is Reason.NOBODY
+    assert reason(noon, afternoon) is Reason.NOT_OPEN
+    assert reason(final, afternoon) is None
+    assert reason(noon) is None
+    assert reason(final, paused=True) is None
+    assert reason(final, paused=True, participated=0) is Reason.PAUSED
+
+
+@pytest.mark.parametrize(
+    ("at", "goes_out", "until"),
+    [
+        (instant("07:59"), instant("08:00"), instant("10:00")),
+        (instant("08:00"), instant("08:00"), instant("10:00")),
+        (instant("22:29"), instant("22:29"), instant("23:00")),
+        (instant("22:30"), instant("08:00", TODAY + DAY), instant("10:00", TODAY + DAY)),
+        (instant("02:00"), instant("08:00"), instant("10:00")),
+    ],
+)
+def test_nothing_goes_out_at_night(at: dt.datetime, goes_out: dt.datetime, until: dt.datetime) -> None:
+    assert by_day(at) == goes_out
+    assert before_night(by_day(at), dt.timedelta(hours=2)) == until
 
 
 def test_reasons_to_leave_one_branch_in_peace() -> None:
@@ -166,7 +191,7 @@ def test_reasons_to_leave_one_branch_in_peace() -> None:
 def test_the_state_machine_is_the_documented_one() -> None:
     steps = {
         (source, step.target)
-        for step in (CLAIM, POST, RELEASE, DOUBT, EXPIRE, RESEND, CONFIRM, HAND_OVER)
+        for step in (CLAIM, POST, RELEASE, DOUBT, EXPIRE, RESEND, CONFIRM, HAND_OVER, WITHDRAW)
         for source in step.sources
     }
     finals = {State.SENT, State.EXPIRED}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
+from app.notices.channels.base import Way
 from app.notices.channels.posting import send_once, target_of
 from app.notices.channels.targets import Allowed, TargetRefused, TargetUnknown, allowed, check_target, host_of
 from app.notices.channels.wecom_robot import WecomRobot
 from app.notices.rules import State
 from tests.notices.robot import Robot
+from tests.times import instant
 
 WECOM = "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=x"
 KNOWN = WecomRobot.hosts
@@ -65,7 +69,7 @@ async def test_the_vendors_host_is_reached_by_https_alone_even_where_networks_ar
 @pytest.mark.parametrize(
     "address",
     ["10.1.2.3", "127.0.0.1", "169.254.1.1", "100.64.0.1", "0.0.0.1", "224.0.0.1", "::ffff:8.8.8.8", "64:ff9b::808:808",
-     "2002:808:808::1", "2001:0:808::1", "fd00::1", "fe80::1"],
+     "::127.0.0.1", "::10.0.0.1", "64:ff9b:1::a00:1", "::ffff:0:10.0.0.1", "fec0::1", "2002:808:808::1", "2001:0:808::1", "fd00::1", "fe80::1"],
 )  # fmt: skip
 async def test_a_vendors_host_at_an_address_that_is_not_public_is_refused(address: str) -> None:
     url = f"https://[{address}]/x" if ":" in address else f"https://{address}/x"
@@ -75,6 +79,8 @@ async def test_a_vendors_host_at_an_address_that_is_not_public_is_refused(addres
 async def test_a_public_literal_of_the_vendor_passes() -> None:
     target = await check_target("https://8.8.8.8/x", known={"8.8.8.8"}, allow=NOTHING)
     assert target.address == "8.8.8.8"
+    sixth = await check_target("https://[2001:4860:4860::8888]/x", known={"2001:4860:4860::8888"}, allow=NOTHING)
+    assert sixth.address == "2001:4860:4860::8888"
 
 
 async def test_listed_networks_and_hosts_may_be_plain_http() -> None:
@@ -93,9 +99,9 @@ async def test_a_name_all_of_whose_addresses_are_listed_passes() -> None:
 async def test_a_name_that_does_not_resolve_may_do_so_later() -> None:
     with pytest.raises(TargetUnknown):
         await check_target("https://nothing.invalid/x", known={"nothing.invalid"}, allow=NOTHING)
-    assert "不允许向 nothing.invalid" in await refused("https://nothing.invalid/x", allowed("10.0.0.0/8"))
-    later = await target_of(WecomRobot(), "https://nothing.invalid/x", allowed("nothing.invalid"))
-    assert getattr(later, "state", None) is State.RETRY
+    for listed in ("nothing.invalid", "10.0.0.0/8"):
+        later = await target_of(WecomRobot(), "https://nothing.invalid/x", allowed(listed))
+        assert getattr(later, "state", None) is State.RETRY
 
 
 def test_of_an_address_only_the_host_is_shown() -> None:
@@ -104,8 +110,9 @@ def test_of_an_address_only_the_host_is_shown() -> None:
 
 
 async def test_one_post_by_itself(robot: Robot) -> None:
-    done = await send_once(WecomRobot(), url=robot.url("k"), secret=None, text="测试", allow=allowed("127.0.0.1"))
-    assert done.state is State.SENT
-    assert robot.texts("k") == ["测试"]
-    refusal = await send_once(WecomRobot(), url=robot.url("k"), secret=None, text="测试", allow=NOTHING)
-    assert refusal.state is State.DEAD
+    once = partial(
+        send_once, WecomRobot(), Way(robot.url("k")), key="k", title="标题", body="测试", at=instant("12:00")
+    )
+    assert (await once(allow=allowed("127.0.0.1"))).state is State.SENT
+    assert robot.texts("k") == ["标题\n测试"]
+    assert (await once(allow=NOTHING)).state is State.DEAD

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from app.notices import wording
 from app.notices.text import write
+from tests.notices.audience_cases import AUDIENCE_CASES
 from tests.notices.cases import CASES
 from tests.notices.figures import bureau
 
@@ -26,7 +27,7 @@ def test_text_is_the_golden_one(name: str) -> None:
 
 
 def test_every_golden_file_has_its_case() -> None:
-    assert {path.stem for path in GOLDEN.iterdir()} == set(CASES)
+    assert {path.stem for path in GOLDEN.iterdir()} == {*CASES, *AUDIENCE_CASES}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -39,7 +40,8 @@ def test_text_uses_no_banned_word_and_no_phone(name: str) -> None:
 
 
 def test_a_mobile_number_as_office_phone_is_left_out() -> None:
-    assert "电话" not in write(bureau("08:00", office_phone="13800000001")).body
+    for phone in ("13800000001", "138 0000 0001", "+86-138-0000-0001", "１３８·００００·０００１"):
+        assert "电话" not in write(bureau("08:00", office_phone=phone)).body
     assert "（电话：0753-1234567）" in write(bureau("08:00", office_phone="0753-1234567")).body
 
 

@@ -29,6 +29,7 @@ async def test_a_finished_quiz_is_the_days_task_done(contest: Town) -> None:
     await play(contest, "梅江001", day=YESTERDAY, correct=10)
     assert await part_of(contest, "梅江001") == {
         "day": "2026-11-23",
+        "counts": True,
         "enrolled": True,
         "quiz": {"status": "finished", "answered": 10, "points": 80},
         "matches": {"counted": 0, "required": 0, "points": 0},

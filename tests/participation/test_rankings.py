@@ -53,7 +53,7 @@ async def race(town: Town, clock: SetClock) -> Town:
 
 async def test_a_ranking_says_what_it_covers_and_by_which_formula(race: Town) -> None:
     body = (await get(race, "梅江001")).json()
-    assert list(body) == ["as_of", "scope", "contest", "from", "to", "formula", "rows"]
+    assert list(body) == ["as_of", "scope", "contest", "from", "to", "uncounted_days", "formula", "rows"]
     assert body["contest"] == {"id": str(race.contest_id), "name": "网络知识竞赛"}
     assert body["as_of"] == "2026-11-23T12:00:00+08:00"
     assert body["scope"] == {"kind": "bureau", "id": str(race.units["市局"]), "name": "市局"}

@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 from collections import Counter
 
-from app.contests.models import ContestState
+from app.contests.models import ContestDay, ContestState
 from app.core.clock import Clock
 from app.core.settings import Settings
 from app.main import create_app
@@ -89,10 +89,11 @@ async def test_before_the_day_opens_and_after_it_closed(contest: Town, clock: Se
         assert (await officer.post("/daily-quiz/today/attempt")).status_code == 201
     assert (early.status_code, early.json()["code"]) == (409, "quiz-closed")
     assert early.json()["opens_at"] == "2026-11-23T06:00:00+08:00"
-    assert (today["status"], today["reason"], today["next_opens_at"]) == (
+    assert (today["status"], today["reason"], today["next_opens_at"], today["counts"]) == (
         "closed",
         "quiz-closed",
         "2026-11-23T06:00:00+08:00",
+        True,
     )
 
 
@@ -110,6 +111,15 @@ async def test_a_day_that_closes_early_keeps_what_was_begun_readable(town: Town,
     assert (today["status"], today["reason"]) == ("closed", "quiz-closed")
     assert today["next_opens_at"] == "2026-11-24T06:00:00+08:00"
     assert (refused.status_code, refused.json()["closes_at"]) == (409, "2026-11-23T20:00:00+08:00")
+
+
+async def test_a_day_that_does_not_count_says_so_and_is_played_all_the_same(contest: Town) -> None:
+    async with contest.services.database.sessions.begin() as session:
+        session.add(ContestDay(contest_id=contest.contest_id, day=TODAY, counts=False, note="周末", source="weekend"))
+    async with contest.as_("梅江001") as officer:
+        today = (await officer.get("/daily-quiz/today")).json()
+        opened = await officer.post("/daily-quiz/today/attempt")
+    assert (today["status"], today["counts"], opened.status_code) == ("not_started", False, 201)
 
 
 async def test_no_contest(town: Town) -> None:

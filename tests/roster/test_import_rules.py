@@ -150,13 +150,24 @@ def test_short_rows_are_filled_up():
         ({"初始密码": "1234567"}, "初始密码"),
         ({"初始密码": "x" * 129}, "初始密码"),
         ({"初始密码": 12345678.0}, "初始密码"),
+        ({"企业微信账号": "@all"}, "企业微信账号"),
+        ({"企业微信账号": "zhang|li"}, "企业微信账号"),
+        ({"企业微信账号": "张三"}, "企业微信账号"),
+        ({"企业微信账号": "a" * 65}, "企业微信账号"),
         ({"初始密码": "13700000001"}, "初始密码"),
     ],
 )
 def test_what_is_wrong_with_a_row(cells, column):
-    file = read(table([person(1, **cells), person(2)], [*HEADER, "初始密码"]))
+    file = read(table([person(1, **cells), person(2)], [*HEADER, "初始密码", "企业微信账号"]))
     assert [(problem.row, problem.column) for problem in file.problems] == [(2, column)]
     assert [row.wrong for row in file.rows] == [{column}, set()]
+
+
+@pytest.mark.parametrize(
+    ("cell", "account"), [("", None), (" zhang ", "zhang"), (1001.0, "1001"), ("a.b-c_d@e", "a.b-c_d@e")]
+)
+def test_an_account_as_wecom_writes_it(cell, account):
+    assert read(table([person(1, 企业微信账号=cell)], [*HEADER, "企业微信账号"])).rows[0].wecom_userid == account
 
 
 def test_a_row_with_an_unfit_cell_is_still_held_against_the_others():

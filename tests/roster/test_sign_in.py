@@ -35,7 +35,7 @@ async def test_signing_in_gives_a_token_and_who_it_is(client, mei):
     me = await client.get("/me", headers=bearer(answer))
     assert me.json() == body["officer"]
     assert set(me.json()) == {
-        "id", "employee_no", "name", "roles", "position", "unit", "must_change_password", "text_size"
+        "id", "employee_no", "name", "roles", "position", "unit", "must_change_password", "text_size", "nudges"
     }  # fmt: skip
     assert answer.headers["cache-control"] == "no-store"
     assert "set-cookie" not in answer.headers
@@ -183,6 +183,14 @@ async def test_me_tells_the_unit_of_the_day(town, clock):
         assert (await officer.get("/me")).json()["unit"]["name"] == "梅江"
         clock.at("00:00", TODAY + dt.timedelta(days=1))
         assert (await officer.get("/me")).json()["unit"]["name"] == "丰顺"
+
+
+async def test_who_wants_no_nudges_says_so(town):
+    async with town.as_("梅江001") as officer:
+        assert (await officer.get("/me")).json()["nudges"] is True
+        assert (await officer.patch("/me/preferences", json={"nudges": False})).json()["nudges"] is False
+        assert (await officer.get("/me")).json()["nudges"] is False
+        assert (await officer.patch("/me/preferences", json={"nudges": "ja, bitte"})).status_code == 422
 
 
 async def test_the_text_size_is_kept(town):

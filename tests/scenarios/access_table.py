@@ -57,6 +57,7 @@ PUT /api/v1/matches/{match_id}/answers/{position}                    401      20
 POST /api/v1/matches/{match_id}/forfeit                              401      200      200      200      404      404      200      404
 GET /api/v1/me                                                       401      200      200      200      200      200      200      200
 PATCH /api/v1/me                                                     401      200      200      200      200      200      200      200
+PATCH /api/v1/me/preferences                                         401      200      200      200      200      200      200      200
 PUT /api/v1/me/password                                              401      204      204      204      204      204      204      204
 GET /api/v1/notices                                                  401      403      200      200      200      200      200      200
 POST /api/v1/notices/preview                                         401      403      200      200      200      200      200      200
@@ -92,6 +93,31 @@ GET /health/live                                                     200      20
 GET /health/ready                                                    200      200      200      200      200      200      200      200
 GET /metrics                                                         200      200      200      200      200      200      200      200
 GET /openapi.json                                                    200      200      200      200      200      200      200      200
+GET /api/v1/contests/{contest_id}/brief.docx                         401      403      200      200      200      200      200      200
+GET /api/v1/contests/{contest_id}/report.docx                        401      403      200      200      200      200      200      200
+GET /api/v1/contests/{contest_id}/commendation                       401      403      403      403      200      403      200      200
+GET /api/v1/contests/{contest_id}/commendation.docx                  401      403      403      403      200      403      200      200
+GET /api/v1/notices/{notice_id}/ranking.png                          401      403      404      404      200      200      200      200
+GET /api/v1/notices/{notice_id}/notice.docx                          401      403      404      404      200      200      200      200
+GET /api/v1/drafts                                                   401      403      403      403      200      403      200      200
+POST /api/v1/drafts/{draft_id}/approve                               401      403      403      403      200      403      200      200
+PATCH /api/v1/drafts/{draft_id}                                      401      403      403      403      200      403      200      200
+POST /api/v1/drafts/{draft_id}/reject                                401      403      403      403      200      403      200      200
+GET /api/v1/contests/{contest_id}/calendar                           401      200      200      200      200      200      200      200
+PUT /api/v1/contests/{contest_id}/calendar                           401      403      403      403      403      403      200      200
+POST /api/v1/contests/{contest_id}/calendar/fill                     401      403      403      403      403      403      200      200
+GET /api/v1/notice-templates                                         401      403      200      200      200      200      200      200
+GET /api/v1/notice-templates/{slot}/{audience}                       401      403      200      200      200      200      200      200
+PUT /api/v1/notice-templates/{slot}/{audience}                       401      403      403      403      403      403      200      200
+DELETE /api/v1/notice-templates/{slot}/{audience}                    401      403      403      403      403      403      200      200
+POST /api/v1/notice-templates/preview                                401      403      403      403      403      403      200      200
+GET /api/v1/slots                                                    401      403      403      403      200      200      200      200
+POST /api/v1/slots/hold                                              401      403      403      403      201      403      201      201
+POST /api/v1/slots/{hold_id}/release                                 401      403      403      403      200      403      200      200
+POST /api/v1/slots/{hold_id}/drop                                    401      403      403      403      200      403      200      200
+GET /api/v1/contests/{contest_id}/province-places                    401      403      403      403      200      403      200      200
+PUT /api/v1/contests/{contest_id}/province-places/{day}              401      403      403      403      200      403      200      200
+DELETE /api/v1/contests/{contest_id}/province-places/{day}           401      403      403      403      204      403      204      204
 """
 
 # On things of another branch of the same bureau: whatever names something.
@@ -138,6 +164,24 @@ GET /api/v1/questions/{question_id}/statistics                       401      40
 GET /api/v1/questions/{question_id}/why                              401      403      403      403      403      403      403      200
 POST /api/v1/transfers                                               401      403      403      403      201      403      201      201
 POST /api/v1/units                                                   401      403      403      403      403      403      201      201
+GET /api/v1/contests/{contest_id}/brief.docx                         401      403      200      200      200      200      200      200
+GET /api/v1/contests/{contest_id}/report.docx                        401      403      200      200      200      200      200      200
+GET /api/v1/contests/{contest_id}/commendation                       401      403      403      403      200      403      200      200
+GET /api/v1/contests/{contest_id}/commendation.docx                  401      403      403      403      200      403      200      200
+GET /api/v1/notices/{notice_id}/ranking.png                          401      403      404      404      200      200      200      200
+GET /api/v1/notices/{notice_id}/notice.docx                          401      403      404      404      200      200      200      200
+POST /api/v1/drafts/{draft_id}/approve                               401      403      403      403      200      403      200      200
+PATCH /api/v1/drafts/{draft_id}                                      401      403      403      403      200      403      200      200
+POST /api/v1/drafts/{draft_id}/reject                                401      403      403      403      200      403      200      200
+GET /api/v1/contests/{contest_id}/calendar                           401      200      200      200      200      200      200      200
+PUT /api/v1/contests/{contest_id}/calendar                           401      403      403      403      403      403      200      200
+POST /api/v1/contests/{contest_id}/calendar/fill                     401      403      403      403      403      403      200      200
+POST /api/v1/slots/hold                                              401      403      403      403      201      403      201      201
+POST /api/v1/slots/{hold_id}/release                                 401      403      403      403      200      403      200      200
+POST /api/v1/slots/{hold_id}/drop                                    401      403      403      403      200      403      200      200
+GET /api/v1/contests/{contest_id}/province-places                    401      403      403      403      200      403      200      200
+PUT /api/v1/contests/{contest_id}/province-places/{day}              401      403      403      403      200      403      200      200
+DELETE /api/v1/contests/{contest_id}/province-places/{day}           401      403      403      403      204      403      204      204
 """
 
 # On things of another bureau of the same province. A roster file that names its branch is refused as a whole.
@@ -184,4 +228,22 @@ GET /api/v1/questions/{question_id}/statistics                       401      40
 GET /api/v1/questions/{question_id}/why                              401      403      403      403      403      403      403      404
 POST /api/v1/transfers                                               401      403      403      403      404      403      404      404
 POST /api/v1/units                                                   401      403      403      403      403      403      404      404
+GET /api/v1/contests/{contest_id}/brief.docx                         401      403      404      404      404      200      404      404
+GET /api/v1/contests/{contest_id}/report.docx                        401      403      404      404      404      200      404      404
+GET /api/v1/contests/{contest_id}/commendation                       401      403      403      403      404      403      404      404
+GET /api/v1/contests/{contest_id}/commendation.docx                  401      403      403      403      404      403      404      404
+GET /api/v1/notices/{notice_id}/ranking.png                          401      403      404      404      404      200      404      404
+GET /api/v1/notices/{notice_id}/notice.docx                          401      403      404      404      404      200      404      404
+POST /api/v1/drafts/{draft_id}/approve                               401      403      403      403      404      403      404      404
+PATCH /api/v1/drafts/{draft_id}                                      401      403      403      403      404      403      404      404
+POST /api/v1/drafts/{draft_id}/reject                                401      403      403      403      404      403      404      404
+GET /api/v1/contests/{contest_id}/calendar                           401      404      404      404      404      200      404      404
+PUT /api/v1/contests/{contest_id}/calendar                           401      403      403      403      403      403      404      404
+POST /api/v1/contests/{contest_id}/calendar/fill                     401      403      403      403      403      403      404      404
+POST /api/v1/slots/hold                                              401      403      403      403      404      403      404      404
+POST /api/v1/slots/{hold_id}/release                                 401      403      403      403      404      403      404      404
+POST /api/v1/slots/{hold_id}/drop                                    401      403      403      403      404      403      404      404
+GET /api/v1/contests/{contest_id}/province-places                    401      403      403      403      404      403      404      404
+PUT /api/v1/contests/{contest_id}/province-places/{day}              401      403      403      403      404      403      404      404
+DELETE /api/v1/contests/{contest_id}/province-places/{day}           401      403      403      403      404      403      404      404
 """

@@ -46,6 +46,7 @@ def json(**body: Any) -> dict[str, Any]:
     "GET /api/v1/channels",
     "GET /api/v1/contests",
     "GET /api/v1/daily-quiz/today",
+    "GET /api/v1/drafts",
     "GET /api/v1/exemptions",
     "GET /api/v1/exports/questions",
     "GET /api/v1/flags",
@@ -54,6 +55,7 @@ def json(**body: Any) -> dict[str, Any]:
     "GET /api/v1/matches",
     "GET /api/v1/me",
     "GET /api/v1/notices",
+    "GET /api/v1/notice-templates",
     "GET /api/v1/officers",
     "GET /api/v1/participation/me",
     "GET /api/v1/questions",
@@ -66,6 +68,7 @@ def json(**body: Any) -> dict[str, Any]:
     "GET /api/v1/rankings/branches.xlsx",
     "GET /api/v1/rankings/bureaus",
     "GET /api/v1/rankings/officers",
+    "GET /api/v1/slots",
     "GET /api/v1/units",
     "GET /docs",
     "GET /health/live",
@@ -88,6 +91,7 @@ async def _asset(_world: World, _who: str | None, _place: str) -> Call:
     "GET /api/v1/branches/{branch_id}/officers",
     "GET /api/v1/branches/{branch_id}/officers.xlsx",
     "GET /api/v1/contests/{contest_id}",
+    "GET /api/v1/contests/{contest_id}/calendar",
     "GET /api/v1/imports/{import_id}/credentials.xlsx",
     "GET /api/v1/notices/{notice_id}",
     "GET /api/v1/questions/{question_id}",
@@ -122,6 +126,11 @@ async def _sign_out(world: World, who: str | None, _place: str) -> Call:
 @call("PATCH /api/v1/me")
 async def _text_size(_world: World, _who: str | None, _place: str) -> Call:
     return Call({}, json(text_size="large"))
+
+
+@call("PATCH /api/v1/me/preferences")
+async def _preferences(_world: World, _who: str | None, _place: str) -> Call:
+    return Call({}, json(nudges=False))
 
 
 @call("PUT /api/v1/me/password")
@@ -193,6 +202,18 @@ async def _pause(world: World, _who: str | None, place: str) -> Call:
 @call("POST /api/v1/contests/{contest_id}/resume")
 async def _resume(world: World, _who: str | None, place: str) -> Call:
     return Call({"contest_id": await world.contest(place, "open", "pause")}, {})
+
+
+@call("PUT /api/v1/contests/{contest_id}/calendar")
+async def _calendar(world: World, _who: str | None, place: str) -> Call:
+    contest_id = await world.contest(place)
+    contest = await world.done(world.admin_of(place), "GET", f"/contests/{contest_id}")
+    return Call({"contest_id": contest_id}, json(days=[{"day": contest["starts_on"], "counts": True}]))
+
+
+@call("POST /api/v1/contests/{contest_id}/calendar/fill")
+async def _fill(world: World, _who: str | None, place: str) -> Call:
+    return Call({"contest_id": await world.contest(place)}, {})
 
 
 @call("POST /api/v1/imports/questions")
@@ -307,6 +328,40 @@ async def _preview(world: World, _who: str | None, place: str) -> Call:
     return Call({}, json(slot="18:00", day=TODAY.isoformat(), audience=audience))
 
 
+@call("GET /api/v1/notice-templates/{slot}/{audience}", "DELETE /api/v1/notice-templates/{slot}/{audience}")
+async def _template(_world: World, _who: str | None, _place: str) -> Call:
+    return Call({"slot": "12:00", "audience": "branch"}, {})
+
+
+TEMPLATE = {"title": "{{ 标题 }}", "body": "{{ 进展 }}{{ 要求 }}{{ 致谢 }}\n{{ 落款 }}"}
+
+
+@call("PUT /api/v1/notice-templates/{slot}/{audience}")
+async def _save_template(_world: World, _who: str | None, _place: str) -> Call:
+    return Call({"slot": "12:00", "audience": "branch"}, json(**TEMPLATE))
+
+
+@call("POST /api/v1/notice-templates/preview")
+async def _try_template(_world: World, _who: str | None, _place: str) -> Call:
+    return Call({}, json(slot="12:00", audience="branch", **TEMPLATE))
+
+
+@call("POST /api/v1/slots/hold")
+async def _hold(world: World, _who: str | None, place: str) -> Call:
+    used = int(world.ids.get(("holds", BUREAU_OF[place]), 0))
+    world.ids["holds", BUREAU_OF[place]] = str(used + 1)
+    day, slot = TODAY + dt.timedelta(days=1 + used // 4), ("08:00", "12:00", "18:00", "22:00")[used % 4]
+    bureau = world.unit(BUREAU_OF[place])
+    return Call({}, json(slot=slot, day=day.isoformat(), reason="检查组在场", unit_id=bureau))
+
+
+@call("POST /api/v1/slots/{hold_id}/release", "POST /api/v1/slots/{hold_id}/drop")
+async def _held(world: World, who: str | None, place: str) -> Call:
+    body = (await _hold(world, who, place)).send
+    held = await world.done(world.admin_of(place), "POST", "/slots/hold", **body)
+    return Call({"hold_id": held["id"]}, {})
+
+
 @call("POST /api/v1/deliveries/{delivery_id}/resend")
 async def _resend(world: World, _who: str | None, place: str) -> Call:
     return Call({"delivery_id": await world.delivery(place, "dead")}, {})
@@ -338,6 +393,64 @@ async def _delete(world: World, who: str | None, place: str) -> Call:
     body = (await _channel(world, who, place)).send
     added = await world.done(world.admin_of(place), "POST", "/channels", **body)
     return Call({"channel_id": added["id"]}, {})
+
+
+# Documents, drafts of praise and criticism.
+
+
+@call("GET /api/v1/notices/{notice_id}/ranking.png", "GET /api/v1/notices/{notice_id}/notice.docx")
+async def _final_notice(world: World, _who: str | None, place: str) -> Call:
+    return Call({"notice_id": (await world.finished(place))[1]}, {})
+
+
+@call(
+    "GET /api/v1/contests/{contest_id}/commendation",
+    "GET /api/v1/contests/{contest_id}/commendation.docx",
+    "GET /api/v1/contests/{contest_id}/report.docx",
+)
+async def _finished(world: World, _who: str | None, place: str) -> Call:
+    return Call({"contest_id": (await world.finished(place))[0]}, {})
+
+
+@call("GET /api/v1/contests/{contest_id}/brief.docx")
+async def _brief(world: World, _who: str | None, place: str) -> Call:
+    return Call({"contest_id": (await world.finished(place))[0]}, {"params": {"month": "2026-11"}})
+
+
+@call("POST /api/v1/drafts/{draft_id}/approve")
+async def _approve(world: World, _who: str | None, place: str) -> Call:
+    return Call({"draft_id": await world.draft(place)}, {})
+
+
+@call("PATCH /api/v1/drafts/{draft_id}")
+async def _edit(world: World, _who: str | None, place: str) -> Call:
+    return Call({"draft_id": await world.draft(place)}, json(title="关于表扬的通报", body="请各单位学习。", revision=1))
+
+
+@call("POST /api/v1/drafts/{draft_id}/reject")
+async def _reject(world: World, _who: str | None, place: str) -> Call:
+    return Call({"draft_id": await world.draft(place)}, json(reason="情况特殊。"))
+
+
+# The place in the province.
+
+
+@call("GET /api/v1/contests/{contest_id}/province-places")
+async def _places(world: World, _who: str | None, place: str) -> Call:
+    return Call({"contest_id": (await world.finished(place))[0]}, {})
+
+
+@call("PUT /api/v1/contests/{contest_id}/province-places/{day}")
+async def _place(world: World, _who: str | None, place: str) -> Call:
+    day = (TODAY - dt.timedelta(days=30)).isoformat()
+    told = json(place=7, as_of=f"{day}T21:00:00+08:00")
+    return Call({"contest_id": (await world.finished(place))[0], "day": day}, told)
+
+
+@call("DELETE /api/v1/contests/{contest_id}/province-places/{day}")
+async def _no_place(world: World, _who: str | None, place: str) -> Call:
+    day = (TODAY - dt.timedelta(days=30)).isoformat()
+    return Call({"contest_id": (await world.finished(place))[0], "day": day}, {})
 
 
 # Integrity.

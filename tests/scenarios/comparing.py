@@ -177,11 +177,21 @@ def _bureau(day: Day, slot: Slot, notice: dict[str, Any]) -> None:
     yesterday = None
     if slot.day > TODAY and not slot.final:
         yesterday = day.count(BUREAU, slot.day - DAY, slot.cutoff - DAY).done
+    compared = ranks(day.counts(slot.day, instant("18:00", slot.day))) if slot.time == "22:00" else {}
     assert notice["stats"] == _common(slot, total) | {
         "total": total.counts(),
         "headquarters": staff.counts(),
         "done_yesterday": yesterday,
-        "units": [_unit(day, name, branches) for name in branches],
+        "contest": "网络知识竞赛",
+        "issuer": ISSUER,
+        "slot": slot.time,
+        "late": False,
+        "level": "bureau",
+        "earlier": "18:00" if compared else None,
+        "province_place": None,
+        "units": [
+            _unit(day, name, branches) | {"group": None, "earlier_rank": compared.get(name)} for name in branches
+        ],
     }
     body = Body(notice["body"])
     _BUREAU_SAYS[slot.time](body, slot, total, staff, branches, yesterday)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections import Counter
 
 import httpx
@@ -198,28 +199,41 @@ async def second_day_agrees(day: Day) -> None:
 
 
 async def robots_heard_what_was_written(day: Day, robot: Robot, sent: list[dict[str, object]]) -> None:
-    """Each robot got its group's notices once, in order; all others wait for a person, who marks them."""
+    """Each robot got its group's notices once, in order, the bureau's each followed by the ranking picture that everybody
+    can fetch; all others wait for a person, who marks them.
+    """
     await day.call("梅县002", "GET", "/notices")
     written: dict[str, list[str]] = {key: [] for key in WITH_ROBOT.values()}
     for notice in await day.listed("机关处长", "/notices"):
         unit = day.unit_of(notice["audience"]["id"])
-        whole = f"{notice['title']}\n{notice['body']}"
+        whole, pictured = f"{notice['title']}\n{notice['body']}", unit == BUREAU
+        said = (
+            [("text", whole)] + [("image", f"{notice['title']}（排名图）")] * pictured if notice["deliveries"] else []
+        )
+        assert [(one["kind"], one["text"]) for one in notice["deliveries"]] == said
         for delivery in notice["deliveries"]:
-            assert delivery["text"] == whole
             if unit in WITH_ROBOT:
                 assert (delivery["state"], delivery["attempts"]) == ("sent", 1)
-                written[WITH_ROBOT[unit]].insert(0, whole)
             else:
                 assert (delivery["state"], delivery["channel"]["kind"]) == ("to_forward", "manual")
+        if unit in WITH_ROBOT and said:
+            heard = [whole, await picture(day, notice["id"])] if pictured else [whole]
+            written[WITH_ROBOT[unit]] = heard + written[WITH_ROBOT[unit]]
         by_whom = "sent" if unit in WITH_ROBOT else "attention"
         assert notice["state"] == (by_whom if notice["deliveries"] else "skipped")
     assert {key: robot.texts(key) for key in written} == written
-    assert [len(texts) for texts in written.values()] == [5, 5, 4]
+    assert [len(texts) for texts in written.values()] == [10, 5, 4]
     forwarded = next(one for one in await day.listed("梅县002", "/notices") if one["deliveries"])
     settled = await day.call("梅县002", "POST", f"/deliveries/{forwarded['deliveries'][0]['id']}/confirm")
     assert settled["state"] == "sent"
     province = await day.listed(CLERK, "/notices")
     assert len(province) == len(sent)
+
+
+async def picture(day: Day, notice_id: str) -> str:
+    """What the robot keeps of a notice's picture."""
+    png: bytes = await day.get("机关处长", f"/notices/{notice_id}/ranking.png")
+    return hashlib.md5(png, usedforsecurity=False).hexdigest()
 
 
 async def matches_were_of_every_sort(day: Day) -> None:

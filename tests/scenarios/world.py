@@ -13,14 +13,21 @@ from typing import Any
 import httpx
 from sqlalchemy import select, text, update
 
+from app.contests.models import Contest, ContestRules, ContestState
+from app.contests.rules import PlayRules
 from app.core.ids import new_id
 from app.core.security import new_token, token_hash
 from app.integrity.models import Flag
 from app.integrity.rules import FlagState, Kind
 from app.matches.models import Ticket
+from app.notices.drafts.models import Draft
 from app.notices.models import Channel, Delivery, Notice
 from app.notices.service import tick
+from app.notices.stats import as_json
+from app.notices.text import write
+from app.participation.models import FrozenDay
 from app.roster.models import Officer, SignInSession, UnitKind
+from tests.notices import figures as finals
 from tests.notices.robot import Robot
 from tests.people import Town, small_bureau
 from tests.questions import BASIS_CANARY, EXPLANATION_CANARY, add_questions, right
@@ -168,6 +175,67 @@ class World:
             session.add(flag)
         return str(flag.id)
 
+    async def finished(self, place: str) -> tuple[str, str]:
+        """A contest of the place's bureau that ended a month ago, and the bureau's final notice of it."""
+        held = ("finished", BUREAU_OF[place])
+        if held not in self.ids:
+            bureau, day = self.town.units[BUREAU_OF[place]], TODAY - dt.timedelta(days=30)
+            contest = Contest(
+                id=new_id(),
+                unit_id=bureau,
+                name="以前的竞赛",
+                starts_on=day,
+                ends_on=day,
+                state=ContestState.OPEN,
+                created_at=instant("00:00", day),
+            )
+            figures = finals.bureau("08:00")
+            notice = Notice(
+                id=new_id(),
+                contest_id=contest.id,
+                slot_at=instant("08:00", day),
+                audience_kind="bureau",
+                audience_id=bureau,
+                day=day,
+                state="planned",
+                **write(figures)._asdict(),
+                stats=as_json(figures),
+                cutoff_at=instant("00:00"),
+                created_at=instant("08:00"),
+            )
+            async with self.town.services.database.sessions.begin() as session:
+                session.add(contest)
+                await session.flush()
+                rules = PlayRules().model_dump(mode="json")
+                session.add(
+                    ContestRules(contest_id=contest.id, from_day=day, rules=rules, created_at=contest.created_at)
+                )
+                midnight = instant("00:00")
+                session.add(FrozenDay(contest_id=contest.id, day=day, cutoff_at=midnight, frozen_at=midnight))
+                session.add(notice)
+            self.ids[held], self.ids["final", BUREAU_OF[place]] = str(contest.id), str(notice.id)
+        return self.ids[held], self.ids["final", BUREAU_OF[place]]
+
+    async def draft(self, place: str) -> str:
+        """A draft about the place that nobody has decided on."""
+        contest_id, _ = await self.finished(place)
+        draft = Draft(
+            id=new_id(),
+            contest_id=uuid.UUID(contest_id),
+            bureau_id=self.town.units[BUREAU_OF[place]],
+            unit_id=self.town.units[place],
+            kind="praise",
+            day=TODAY - dt.timedelta(days=self.number()),
+            state="proposed",
+            title="关于表扬的通报",
+            body="特提出表扬。",
+            evidence={"days": []},
+            created_at=self.clock.now,
+        )
+        async with self.town.services.database.sessions.begin() as session:
+            session.add(draft)
+        return str(draft.id)
+
     async def answer(self, who: str, position: int) -> None:
         """Answer one question of one's paper, rightly."""
         paper = self.papers[who]
@@ -265,7 +333,9 @@ async def _ids(world: World) -> None:
     async with world.town.services.database.reads() as session:
         for place in BUREAU_OF:
             noon = select(Notice.id).where(
-                Notice.audience_id == world.town.units[place], Notice.slot_at == instant("12:00")
+                Notice.audience_id == world.town.units[place],
+                Notice.audience_kind == "branch",
+                Notice.slot_at == instant("12:00"),
             )
             notice_id = (await session.scalars(noon)).one()
             found = await session.scalars(

@@ -1,17 +1,21 @@
-"""One POST to a robot: to the checked address, without redirects or proxies, within one overall limit."""
+"""One message over the network: to the checked address, without redirects or proxies, within one overall limit."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httpx
 
+from app.notices.channels.base import Answer, Message, Way
 from app.notices.channels.targets import TargetRefused, TargetUnknown, check_target
-from app.notices.rules import FAILURES, POST_LIMIT, Failure, Outcome, State, outcome_of_status
+from app.notices.rules import FAILURES, POST_LIMIT, Failure, Outcome, State
 
 if TYPE_CHECKING:
-    from app.notices.channels.base import Post, Robot
+    import datetime as dt
+
+    from app.notices.channels.base import Adapter, Post
     from app.notices.channels.targets import Allowed, Target
 
 _CONNECT_LIMIT = 5.0
@@ -29,35 +33,52 @@ def outbound(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncCl
     )
 
 
-async def target_of(robot: Robot, url: str, allow: Allowed) -> Target | Outcome:
+async def target_of(adapter: Adapter, url: str, allow: Allowed) -> Target | Outcome:
     """Return the checked address of a channel, or what an address that must not or cannot be used means."""
     try:
-        return await check_target(url, known=robot.hosts, allow=allow)
+        return await check_target(url, known=adapter.hosts, allow=allow, schemes=adapter.schemes)
     except TargetRefused as refused:
         return Outcome(State.DEAD, str(refused))
     except TargetUnknown as unknown:
         return Outcome(State.RETRY, str(unknown))
 
 
-async def send(client: httpx.AsyncClient, robot: Robot, post: Post, target: Target, *, limit: float) -> Outcome:
-    """Post once and return what became of it; never raises for what the network or the robot does.
+@dataclass(frozen=True)
+class Line:
+    """The way to one checked address; `limit` is how many seconds the whole exchange has."""
+
+    client: httpx.AsyncClient
+    target: Target
+    limit: float
+
+    async def exchange(self, post: Post) -> Answer:
+        """Send one request and return the answer; raises httpx.HTTPError.
+
+        It connects to the checked address, whatever the name resolves to by now.
+        """
+        url = httpx.URL(post.url)
+        if url.host != self.target.url.host or url.port != self.target.url.port:
+            raise httpx.ConnectError("an address that was not checked")
+        async with self.client.stream(
+            post.method,
+            url.copy_with(host=self.target.address),
+            content=post.content,
+            headers={**post.headers, "Host": url.netloc.decode()},
+            extensions={"sni_hostname": url.host},
+        ) as response:
+            return Answer(response.status_code, response.headers, await _body(response))
+
+
+async def send(
+    client: httpx.AsyncClient, adapter: Adapter, way: Way, message: Message, target: Target, *, limit: float
+) -> Outcome:
+    """Send once and return what became of it; never raises for what the network or the receiver does.
 
     `limit`: seconds for the whole exchange, shorter than the lease of the delivery.
     """
-    host = target.url.netloc.decode()
     try:
-        async with (
-            asyncio.timeout(limit),
-            client.stream(
-                "POST",
-                target.url.copy_with(host=target.address),
-                content=post.content,
-                headers={**post.headers, "Host": host},
-                extensions={"sni_hostname": target.url.host},
-            ) as response,
-        ):
-            decided = outcome_of_status(response.status_code)
-            return decided or robot.judge(await _body(response))
+        async with asyncio.timeout(limit):
+            return await adapter.send(Line(client, target, limit), way, message)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
         return FAILURES[Failure.NOT_CONNECTED]
     except (TimeoutError, httpx.TimeoutException):
@@ -76,17 +97,22 @@ async def _body(response: httpx.Response) -> bytes:
 
 
 async def send_once(
-    robot: Robot,
+    adapter: Adapter,
+    way: Way,
     *,
-    url: str,
-    secret: str | None,
-    text: str,
+    key: str,
+    title: str,
+    body: str,
+    at: dt.datetime,
     allow: Allowed,
+    recipients: tuple[str, ...] = (),
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> Outcome:
-    """Post one text by itself, as a channel's test does."""
-    target = await target_of(robot, url, allow)
+    """Send one short text by itself, as a channel's test does."""
+    target = await target_of(adapter, way.url, allow)
     if isinstance(target, Outcome):
         return target
+    (text,) = adapter.parts(title, body, way.options)
+    message = Message(key=key, title=title, text=text, at=at, about=at, recipients=recipients)
     async with outbound(transport) as client:
-        return await send(client, robot, robot.post(url, secret, text), target, limit=POST_LIMIT)
+        return await send(client, adapter, way, message, target, limit=POST_LIMIT)

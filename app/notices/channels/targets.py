@@ -1,4 +1,4 @@
-"""Where a channel may post: the vendor's public host, or what `LIANBING_OUTBOUND_ALLOW` lists; nothing else."""
+"""Where a channel may send: the vendor's public host (a webhook or mail server: any), or what is listed; nothing else."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_UNICAST = ipaddress.IPv6Network("2000::/3")  # beyond it lie the forms that wrap an IPv4 address
 _RESOLVE_LIMIT = 5.0
-_PORTS = {"http": 80, "https": 443}
+_PORTS = {"http": 80, "https": 443, "smtp": 25}
+_SECURE = {"https", "smtp"}  # a mail server's own settings say how its connection is secured
 
 
 class TargetRefused(Exception):
@@ -27,7 +28,14 @@ class TargetRefused(Exception):
 
 
 class TargetUnknown(Exception):
-    """The host's name cannot be resolved now; nothing was sent."""
+    """The host's name cannot be resolved now; nothing was sent.
+
+    `unlisted` says why it may well be refused where only its address can tell that it is allowed.
+    """
+
+    def __init__(self, message: str, unlisted: str = "") -> None:
+        super().__init__(message)
+        self.unlisted = unlisted
 
 
 @dataclass(frozen=True)
@@ -75,9 +83,7 @@ def _literal(host: str) -> Address | None:
 
 
 def _public(address: Address) -> bool:
-    if isinstance(address, ipaddress.IPv6Address) and (
-        address.ipv4_mapped or address.sixtofour or address.teredo or address in _NAT64
-    ):
+    if isinstance(address, ipaddress.IPv6Address) and (address not in _UNICAST or address.sixtofour or address.teredo):
         return False
     return address.is_global and not address.is_multicast
 
@@ -92,42 +98,46 @@ async def _addresses(host: str, port: int) -> list[Address]:
     return sorted(unique, key=lambda address: address.version)
 
 
-async def check_target(url: str, *, known: Collection[str], allow: Allowed) -> Target:
-    """Return the one address that a POST to `url` may connect to.
+async def check_target(
+    url: str, *, known: Collection[str] | None, allow: Allowed, schemes: Collection[str] = ("http", "https")
+) -> Target:
+    """Return the one address that a message to `url` may connect to.
 
-    The vendor's own hosts (`known`) must be reached by https at a public address; a listed host, or one all of whose
-    addresses lie in listed networks, may be anything. Raises TargetRefused, or TargetUnknown where the name does not
-    resolve now. The caller connects to exactly this address: a second resolution could differ.
+    The vendor's own hosts (`known`; None: any host) must be reached by https at a public address; a listed host, or
+    one all of whose addresses lie in listed networks, may be anything. Raises TargetRefused, or TargetUnknown where
+    the name does not resolve now. The caller connects to exactly this address: a second resolution could differ.
     """
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
         raise TargetRefused("通道地址格式有误，请从群机器人设置页完整复制。") from error
     host = parsed.host.rstrip(".").lower()
-    if parsed.scheme not in _PORTS or not host or parsed.userinfo:
+    if parsed.scheme not in schemes or not host or parsed.userinfo:
         raise TargetRefused("通道地址应当以 https:// 开头，且不含用户名和密码。")
     literal = _literal(host)
-    vendor, listed = host in known, host in allow.hosts
+    vendor, listed = known is None or host in known, host in allow.hosts
     if not vendor and not listed and not allow.networks:
         raise TargetRefused(_unlisted(host, known))
-    if vendor and not listed and parsed.scheme != "https":
+    plain = vendor and not listed and parsed.scheme not in _SECURE
+    if plain and known is not None:
         raise TargetRefused("通道地址应当以 https:// 开头。")
     try:
         found = [literal] if literal else await _addresses(host, parsed.port or _PORTS[parsed.scheme])
     except TargetUnknown as error:
-        if vendor or listed:
-            raise
-        raise TargetRefused(_unlisted(host, known)) from error
+        error.unlisted = "" if vendor or listed else _unlisted(host, known)
+        raise
     if not listed and not all(allow.covers(address) for address in found):
         if not vendor:
             raise TargetRefused(_unlisted(host, known))
+        if plain:
+            raise TargetRefused("通道地址应当以 https:// 开头。")
         if not all(_public(address) for address in found):
             raise TargetRefused(f"{host} 指向非公网地址，已拒绝发送；请检查域名解析，确有需要的由运维列入允许范围。")
     return Target(parsed, str(found[0]))
 
 
-def _unlisted(host: str, known: Collection[str]) -> str:
+def _unlisted(host: str, known: Collection[str] | None) -> str:
     return (
-        f"不允许向 {host} 发送：此类通道只发往 {'、'.join(sorted(known))}；"
+        f"不允许向 {host} 发送：此类通道只发往 {'、'.join(sorted(known or ()))}；"
         "确需使用其他地址的，请运维人员在 LIANBING_OUTBOUND_ALLOW 中列明。"
     )

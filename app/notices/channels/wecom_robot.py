@@ -1,62 +1,71 @@
-"""The WeCom group robot (企业微信群机器人): plain `text`, which every client shows, at most 2048 bytes a message."""
+"""The WeCom group robot (企业微信群机器人): text, two kinds of markdown, and the ranking picture."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+from typing import TYPE_CHECKING, Any, Literal
+
 import orjson
 
-from app.core.logs import redact
-from app.notices.channels.base import Post
-from app.notices.rules import UNREADABLE, Outcome, State, split
+from app.notices.channels.base import JSON, Adapter, Codes, Message, PictureOptions, Post, Way, in_parts, judged
+from app.notices.channels.identity import identity_of
 
-LIMIT = 2048
-"""Bytes, not characters, of one text message."""
+if TYPE_CHECKING:
+    from app.notices.rules import Outcome
 
-RATE_BLOCK = 60
-_NUMBERING = len("（999/999）\n".encode())
-_OK = 0
-_BUSY = -1
-_RATE = {45009, 45033}
-_EXPLAINED = {
-    93000: "机器人地址无效，或机器人已被移出该群；请在群内重新添加机器人并更新通道地址，再重发。",
-    40058: "消息超出长度限制或格式不符；请联系系统管理员。",
-}
+LIMITS = {"text": 2048, "markdown": 4096, "markdown_v2": 4096}
+"""Bytes, not characters, of one message."""
+
+CODES = Codes(
+    "企业微信",
+    rate={45009: 60, 45033: 60},
+    busy=frozenset({-1}),
+    explained={
+        93000: "机器人地址无效，或机器人已被移出该群；请在群内重新添加机器人并更新通道地址，再重发。",
+        40058: "消息超出长度限制或格式不符；请联系系统管理员。",
+        40009: "图片超出大小限制；请联系系统管理员。",
+    },
+)
 
 
-class WecomRobot:
+class RobotOptions(PictureOptions):
+    """`text` is shown by every client; markdown_v2 only as plain text by old ones."""
+
+    format: Literal["text", "markdown", "markdown_v2"] = "text"
+
+
+class WecomRobot(Adapter):
     """Adapter of the kind `wecom_robot`."""
 
     kind = "wecom_robot"
     hosts = frozenset({"qyapi.weixin.qq.com"})
     per_minute = 20
+    picture_limit = 2 << 20
+    options = RobotOptions
 
-    def parts(self, title: str, body: str) -> list[str]:
-        """Return the notice as texts of at most 2048 bytes; several are numbered and each begins with the title."""
-        whole = f"{title}\n{body}"
-        if len(whole.encode()) <= LIMIT:
-            return [whole]
-        texts = split(body, LIMIT - len(title.encode()) - _NUMBERING)
-        return [f"{title}（{number}/{len(texts)}）\n{text}" for number, text in enumerate(texts, 1)]
+    def identities(self, url: str | None, options: Any) -> dict[str, str]:  # noqa: ARG002
+        """Return the group, which the key tells."""
+        return {identity_of(url, member="key"): ""} if url else {}
 
-    def post(self, url: str, secret: str | None, text: str) -> Post:  # noqa: ARG002 - the address is the secret
-        """Return the POST of one text message."""
-        content = orjson.dumps({"msgtype": "text", "text": {"content": text}})
-        return Post(url, content, {"Content-Type": "application/json"})
+    def parts(self, title: str, body: str, options: Any = None) -> list[str]:
+        """Return the notice as texts within the format's limit; several are numbered and each begins with the title."""
+        form = (options or RobotOptions()).format
+        if form == "text":
+            return in_parts(title, body, limit=LIMITS[form])
+        return in_parts(title, body, limit=LIMITS[form], form="**{}**\n{}".format)
 
-    def judge(self, body: bytes) -> Outcome:
+    def post(self, way: Way, message: Message) -> Post:
+        """Return the POST of one text, or of the picture."""
+        form = (way.options or RobotOptions()).format
+        content: dict[str, Any] = {"msgtype": form, form: {"content": message.text}}
+        if message.picture is not None:
+            # The vendor asks for MD5, over the picture before base64.
+            digest = hashlib.md5(message.picture, usedforsecurity=False).hexdigest()
+            picture = {"base64": base64.b64encode(message.picture).decode(), "md5": digest}
+            content = {"msgtype": "image", "image": picture}
+        return Post(way.url, orjson.dumps(content), JSON)
+
+    def judge_body(self, body: bytes) -> Outcome:
         """Judge by `errcode`, which is what counts: errors arrive as HTTP 200."""
-        try:
-            answer = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            return UNREADABLE
-        code = answer.get("errcode") if isinstance(answer, dict) else None
-        if type(code) is not int:
-            return UNREADABLE
-        if code == _OK:
-            return Outcome(State.SENT)
-        if code in _RATE:
-            return Outcome(State.RETRY, f"发送过于频繁（错误码{code}），一分钟后自动重试。", block=RATE_BLOCK)
-        if code == _BUSY:
-            return Outcome(State.RETRY, "企业微信系统繁忙（错误码-1），稍后自动重试。")
-        said = redact(str(answer.get("errmsg", "")))[:200]
-        explained = _EXPLAINED.get(code, "请检查通道设置，改正后重发。")
-        return Outcome(State.DEAD, f"企业微信拒绝接收（错误码{code}：{said}）。{explained}")
+        return judged(CODES, body, "errcode", words="errmsg")

@@ -15,6 +15,7 @@ from app.roster.rules import (
     has_control_signs,
     is_employee_no,
     is_phone,
+    is_wecom_userid,
     normal_employee_no,
     normal_name,
     normal_phone,
@@ -198,7 +199,7 @@ class _Reader:
             section=self._name("股室", held, wrong),
             position=self._name("职务", held, wrong),
             roles=roles,
-            wecom_userid=self._name("企业微信账号", held, wrong),
+            wecom_userid=_wecom_userid(self._text("企业微信账号", held), wrong),
             takes_part=_takes_part(self._text("参赛", held), roles, wrong) if "参赛" in places else None,
             password=_password(self._text("初始密码", held), employee_no, phone, wrong),
         )
@@ -239,6 +240,7 @@ class _Reader:
         return self._roles[text]
 
 
+_NO_ACCOUNT = "只能填一个人的账号：由字母、数字和 _ - @ . 组成，以字母或数字开头，最多64位；请改正，没有则留空。"
 _UNFIT = f"过长（最多{NAME_LENGTH}字）或含有看不见的控制字符，请重新填写。"
 
 
@@ -275,6 +277,13 @@ def _phone(cell: Cell, wrong: list[tuple[str, str]]) -> str:
         wrong.append(("手机号", "请填写以1开头的11位手机号。"))
         return ""
     return phone
+
+
+def _wecom_userid(text: str, wrong: list[tuple[str, str]]) -> str | None:
+    if text and not is_wecom_userid(text):
+        wrong.append(("企业微信账号", _NO_ACCOUNT))
+        return ""
+    return text or None
 
 
 def _takes_part(text: str, roles: Sequence[str], wrong: list[tuple[str, str]]) -> bool:

@@ -21,6 +21,7 @@ from app.roster.sign_in.schemas import (
     Me,
     NewLink,
     NewPassword,
+    NudgePreference,
     PasswordChange,
     Preferences,
     Session,
@@ -147,6 +148,14 @@ async def change_me(body: Preferences, caller: SignedIn, wired: Wired) -> Me:
     """Choose the text size of the pages: 标准, 大, 特大."""
     async with wired.database.sessions.begin() as session:
         await service.set_text_size(session, caller, body.text_size)
+    return await _who(caller, wired)
+
+
+@router.patch("/me/preferences", operation_id="change_my_preferences", responses=problems(401, 403, 422))
+async def change_my_preferences(body: NudgePreference, caller: SignedIn, wired: Wired) -> Me:
+    """Choose whether to be told, at most twice a day, that today's task is not finished."""
+    async with wired.database.sessions.begin() as session:
+        await service.set_nudges(session, caller, wanted=body.nudges)
     return await _who(caller, wired)
 
 

@@ -58,6 +58,14 @@ class Preferences(BaseModel):
     text_size: TextSize
 
 
+class NudgePreference(BaseModel):
+    """Whether an officer wants the nudges (提示) of unfinished days."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"nudges": False}]})
+
+    nudges: bool = Field(description="true：未完成时接收提示（每日至多两次）；false：不接收")
+
+
 class Me(BaseModel):
     """The signed-in officer."""
 
@@ -69,6 +77,7 @@ class Me(BaseModel):
     unit: UnitName
     must_change_password: bool
     text_size: TextSize
+    nudges: bool = Field(description="未完成时是否接收提示")
 
 
 class Session(BaseModel):
@@ -105,4 +114,5 @@ def me(who: SignedIn) -> Me:
         unit=UnitName(id=unit.id, name=unit.name, kind=unit.kind),
         must_change_password=officer.must_change_password,
         text_size=TextSize(officer.text_size),
+        nudges=officer.nudges,
     )

@@ -310,6 +310,11 @@ async def set_text_size(session: AsyncSession, caller: Caller, text_size: str) -
     await session.execute(update(Officer).where(Officer.id == caller.officer_id).values(text_size=text_size))
 
 
+async def set_nudges(session: AsyncSession, caller: Caller, *, wanted: bool) -> None:
+    """Keep whether the caller wants nudges."""
+    await session.execute(update(Officer).where(Officer.id == caller.officer_id).values(nudges=wanted))
+
+
 async def _resettable(session: AsyncSession, caller: Caller, officer_id: str, day: dt.date) -> Officer:
     """Return the officer whose sign-in the caller may renew.
 

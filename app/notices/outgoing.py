@@ -1,0 +1,170 @@
+"""New notices as rows, and the deliveries that carry them to groups and to single people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.dialects.postgresql import insert
+
+from app.core.ids import new_id
+from app.notices import channels
+from app.notices.audiences import GROUPS, Audience
+from app.notices.models import Channel, Delivery, Notice
+from app.notices.picture import has_ranking
+from app.notices.reasons import BY_HAND
+from app.notices.recipients import groups_channels, groups_of, ways_below, ways_of
+from app.notices.rules import ATTEMPTS, Slot, State
+from app.notices.scene import Made
+from app.notices.text import TEMPLATE_VERSION, Text
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from app.notices.scene import Draft, Lot, Scene
+
+
+async def insert_notices(
+    session: AsyncSession,
+    scene: Scene,
+    slot: Slot,
+    drafts: Sequence[Draft],
+    *,
+    now: dt.datetime,
+    until: dt.datetime,
+    held: bool = False,
+) -> list[Made]:
+    """Insert the drafts that are not there yet, with their deliveries, and return the new notices.
+
+    `held`: somebody holds the slot back; what it says is frozen all the same, and delivered once it is released.
+    """
+    rows = [
+        {
+            "id": new_id(),
+            "contest_id": scene.contest.id,
+            "slot_at": slot.at,
+            "audience_kind": draft.audience_kind,
+            "audience_id": draft.audience.id,
+            "day": slot.day,
+            "state": "held" if held and draft.state == "planned" else draft.state,
+            "reason": draft.reason,
+            "late": draft.text is not None and slot.late(now),
+            "title": draft.text.title if draft.text else None,
+            "body": draft.text.body if draft.text else None,
+            "stats": draft.stats,
+            "cutoff_at": until,
+            "template_version": draft.source.version,
+            "template_id": draft.source.id,
+            "text_version": TEMPLATE_VERSION,
+            "warning": draft.source.warning,
+            "created_at": now,
+        }
+        for draft in drafts
+    ]
+    if not rows:
+        return []
+    # With nulls written out, rows of every kind go in one statement.
+    new = insert(Notice).on_conflict_do_nothing().returning(Notice).execution_options(render_nulls=True)
+    made = list(await session.scalars(new, rows))
+    planned = [notice for notice in made if notice.state == "planned"]
+    await add_deliveries(session, planned, slot, now=now, scene=scene)
+    lots = {(draft.audience_kind, draft.audience.id): draft.lots for draft in drafts if draft.lots}
+    await add_lots(
+        session,
+        [(one, lots[key]) for one in planned if (key := (one.audience_kind, one.audience_id)) in lots],
+        slot,
+        now=now,
+    )
+    names = {draft.audience.id: draft.audience.name for draft in drafts}
+    return [Made(notice, names[notice.audience_id]) for notice in made]
+
+
+async def add_deliveries(
+    session: AsyncSession, notices: Sequence[Notice], slot: Slot, *, now: dt.datetime, scene: Scene | None = None
+) -> None:
+    """Add the deliveries of planned notices: to groups, and to the people of today for whom a private one is meant.
+
+    The lots of nudges are not among them: who gets which text is known only when their figures are read. `scene`: where
+    the contest is planned, for what was read for all its bureaus.
+    """
+    await _to_groups(session, [notice for notice in notices if notice.audience_kind in GROUPS], slot, now, scene)
+    private = [notice for notice in notices if notice.audience_kind not in {*GROUPS, Audience.NUDGE}]
+    if private:
+        units = [notice.audience_id for notice in private]
+        ways = await (ways_of(session, scene, slot.at) if scene else ways_below(session, units, slot.at))
+        meant = [(one, ways.lots(one.audience_id, Audience(one.audience_kind), _text(one))) for one in private]
+        await add_lots(session, meant, slot, now=now)
+
+
+async def _to_groups(
+    session: AsyncSession, notices: Sequence[Notice], slot: Slot, now: dt.datetime, scene: Scene | None
+) -> None:
+    if not notices:
+        return
+    units = [notice.audience_id for notice in notices]
+    by_unit = await (groups_of(session, scene) if scene else groups_channels(session, units))
+    rows: list[dict[str, Any]] = []
+    for notice in notices:
+        for way in by_unit.get(notice.audience_id, [None]):
+            lots = channels.lots(way.kind, way.settings) if way else [None]
+            for number, recipients in enumerate(lots, 1):
+                rows += _deliveries(notice, way, _text(notice), slot, number, recipients, now=now)
+    await _insert(session, rows)
+
+
+async def add_lots(
+    session: AsyncSession, meant: Iterable[tuple[Notice, Sequence[Lot]]], slot: Slot, *, now: dt.datetime
+) -> None:
+    """Add the deliveries of private notices: one text to each lot of people of a channel."""
+    rows: list[dict[str, Any]] = []
+    for notice, lots in meant:
+        for number, (channel, text, recipients) in enumerate(lots, 1):
+            rows += _deliveries(notice, channel, text, slot, number, recipients, now=now)
+    await _insert(session, rows)
+
+
+async def _insert(session: AsyncSession, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        await session.execute(insert(Delivery), rows)
+
+
+def _text(notice: Notice) -> Text:
+    return Text(notice.title or "", notice.body or "")
+
+
+def _deliveries(
+    notice: Notice,
+    channel: Channel | None,
+    text: Text,
+    slot: Slot,
+    lot: int,
+    recipients: list[str] | None,
+    *,
+    now: dt.datetime,
+) -> list[dict[str, Any]]:
+    kind = channel.kind if channel else channels.manual.KIND
+    texts = channels.parts(kind, text.title, text.body, channel.settings if channel else None)
+    if channel and has_ranking(notice.stats) and channels.wants_picture(kind, channel.settings):
+        texts.append(f"{text.title}（排名图）")
+        pictures = len(texts)
+    else:
+        pictures = 0
+    return [
+        {
+            "notice_id": notice.id,
+            "channel_id": channel.id if channel else None,
+            "lot": lot,
+            "part": part,
+            "kind": "image" if part == pictures else "text",
+            "recipients": recipients,
+            "state": State.PENDING if kind in channels.ROBOTS else State.TO_FORWARD,
+            "payload": payload,
+            "last_error": None if kind in channels.ROBOTS else BY_HAND,
+            "attempts_allowed": ATTEMPTS,
+            "next_at": now,
+            "deadline": slot.deadline,
+        }
+        for part, payload in enumerate(texts, 1)
+    ]
