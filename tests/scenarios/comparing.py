@@ -290,6 +290,8 @@ def _branch_says(
         left = f"应参赛{own.expected}人，已全员完成今日任务"
     elif slot.time == "12:00":
         left = f"已完成{own.done}人，进行中{own.in_progress}人，未开始{own.not_started}人"
+        if own.not_started == own.expected:
+            left = f"应参赛{own.expected}人，尚无人参赛"
     return f"{left}；{place}"
 
 
