@@ -88,7 +88,7 @@ async def _plan_one(session: AsyncSession, scene: Scene, slot: Slot, *, now: dt.
     )
     if notice is None:
         return []
-    await add_lots(session, [(notice, lots_of(ways, text, accounts))], own, now=now)
+    await add_lots(session, notice, lots_of(ways, text, accounts), own, now=now)
     return [Made(notice, scene.bureau.name)]
 
 

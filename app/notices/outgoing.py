@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import make_transient_to_detached
+from sqlalchemy.orm.attributes import instance_dict
 
 from app.core.ids import new_id
 from app.notices import channels
@@ -19,7 +21,8 @@ from app.notices.text import TEMPLATE_VERSION, Text
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Sequence
+    import uuid
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -65,44 +68,53 @@ async def insert_notices(
     ]
     if not rows:
         return []
-    # With nulls written out, rows of every kind go in one statement.
-    new = insert(Notice).on_conflict_do_nothing().returning(Notice).execution_options(render_nulls=True)
-    made = list(await session.scalars(new, rows))
+    # With nulls written out, rows of every kind go in one statement; what it wrote need not come back.
+    new = insert(Notice).on_conflict_do_nothing().returning(Notice.id).execution_options(render_nulls=True)
+    added = set(await session.scalars(new, rows))
+    made = [_as_stored(session, row) for row in rows if row["id"] in added]
     planned = [notice for notice in made if notice.state == "planned"]
-    await add_deliveries(session, planned, slot, now=now, scene=scene)
     lots = {(draft.audience_kind, draft.audience.id): draft.lots for draft in drafts if draft.lots}
-    await add_lots(
-        session,
-        [(one, lots[key]) for one in planned if (key := (one.audience_kind, one.audience_id)) in lots],
-        slot,
-        now=now,
-    )
+    await add_deliveries(session, planned, slot, now=now, scene=scene, lots=lots)
     names = {draft.audience.id: draft.audience.name for draft in drafts}
     return [Made(notice, names[notice.audience_id]) for notice in made]
 
 
+def _as_stored(session: AsyncSession, row: dict[str, Any]) -> Notice:
+    notice = Notice()
+    instance_dict(notice).update(row)  # as a row that was read: there are thousands
+    make_transient_to_detached(notice)
+    session.add(notice)
+    return notice
+
+
 async def add_deliveries(
-    session: AsyncSession, notices: Sequence[Notice], slot: Slot, *, now: dt.datetime, scene: Scene | None = None
+    session: AsyncSession,
+    notices: Sequence[Notice],
+    slot: Slot,
+    *,
+    now: dt.datetime,
+    scene: Scene | None = None,
+    lots: Mapping[tuple[str, uuid.UUID], Sequence[Lot]] | None = None,
 ) -> None:
     """Add the deliveries of planned notices: to groups, and to the people of today for whom a private one is meant.
 
-    The lots of nudges are not among them: who gets which text is known only when their figures are read. `scene`: where
-    the contest is planned, for what was read for all its bureaus.
+    The `lots` of nudges, by kind and unit, are given: who gets which text is known only when their figures are read.
+    `scene`: where the contest is planned, for what was read for all its bureaus.
     """
-    await _to_groups(session, [notice for notice in notices if notice.audience_kind in GROUPS], slot, now, scene)
+    to_groups = [notice for notice in notices if notice.audience_kind in GROUPS]
     private = [notice for notice in notices if notice.audience_kind not in {*GROUPS, Audience.NUDGE}]
+    meant = [(one, (lots or {}).get((one.audience_kind, one.audience_id), ())) for one in notices]
     if private:
         units = [notice.audience_id for notice in private]
         ways = await (ways_of(session, scene, slot.at) if scene else ways_below(session, units, slot.at))
-        meant = [(one, ways.lots(one.audience_id, Audience(one.audience_kind), _text(one))) for one in private]
-        await add_lots(session, meant, slot, now=now)
+        meant += [(one, ways.lots(one.audience_id, Audience(one.audience_kind), _text(one))) for one in private]
+    rows = await _to_groups(session, to_groups, slot, now, scene) if to_groups else []
+    await _insert(session, rows + _to_lots(meant, slot, now))
 
 
 async def _to_groups(
     session: AsyncSession, notices: Sequence[Notice], slot: Slot, now: dt.datetime, scene: Scene | None
-) -> None:
-    if not notices:
-        return
+) -> list[dict[str, Any]]:
     units = [notice.audience_id for notice in notices]
     by_unit = await (groups_of(session, scene) if scene else groups_channels(session, units))
     rows: list[dict[str, Any]] = []
@@ -111,23 +123,25 @@ async def _to_groups(
             lots = channels.lots(way.kind, way.settings) if way else [None]
             for number, recipients in enumerate(lots, 1):
                 rows += _deliveries(notice, way, _text(notice), slot, number, recipients, now=now)
-    await _insert(session, rows)
+    return rows
 
 
-async def add_lots(
-    session: AsyncSession, meant: Iterable[tuple[Notice, Sequence[Lot]]], slot: Slot, *, now: dt.datetime
-) -> None:
-    """Add the deliveries of private notices: one text to each lot of people of a channel."""
+async def add_lots(session: AsyncSession, notice: Notice, lots: Sequence[Lot], slot: Slot, *, now: dt.datetime) -> None:
+    """Add the deliveries of a private notice: one text to each lot of people of a channel."""
+    await _insert(session, _to_lots([(notice, lots)], slot, now))
+
+
+def _to_lots(meant: Iterable[tuple[Notice, Sequence[Lot]]], slot: Slot, now: dt.datetime) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for notice, lots in meant:
         for number, (channel, text, recipients) in enumerate(lots, 1):
             rows += _deliveries(notice, channel, text, slot, number, recipients, now=now)
-    await _insert(session, rows)
+    return rows
 
 
-async def _insert(session: AsyncSession, rows: list[dict[str, Any]]) -> None:
+async def _insert(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     if rows:
-        await session.execute(insert(Delivery), rows)
+        await session.execute(insert(Delivery).execution_options(render_nulls=True), rows)
 
 
 def _text(notice: Notice) -> Text:

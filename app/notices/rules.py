@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.contests.rules import closes_at, opens_at
@@ -55,7 +56,7 @@ class Slot:
 
     at: dt.datetime
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The slot as the contest's rules name it, such as `08:00`."""
         return local(self.at).strftime("%H:%M")

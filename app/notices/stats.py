@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.core.clock import wire
 from app.notices.words import CITY, PROVINCE, Words
-from app.participation.rules import Figures, Overtake, Score, Weights, overtake, rank, score
+from app.participation.rules import COUNTED, Figures, Overtake, Score, Weights, overtake, rank, score
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -154,7 +154,7 @@ class BranchStats:
         """The others that share the rank."""
         return [s for s in self.others if s.rank is not None and s.rank == self.own.rank]
 
-    @property
+    @cached_property
     def ahead(self) -> Ahead | None:
         """The nearest better rank; None for the first."""
         better = [s for s in self.others if s.rank is not None and s.rank < (self.own.rank or 0)]
@@ -210,7 +210,7 @@ def standings_of(
 
 def _figures_json(figures: Figures) -> dict[str, int]:
     return {
-        **asdict(figures),
+        **{name: getattr(figures, name) for name in COUNTED},
         "expected": figures.expected,
         "not_started": figures.not_started,
         "unfinished": figures.unfinished,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Numeric, Select, Text, Uuid, and_, case, cast, false, func, select, true, tuple_
+from sqlalchemy import ColumnElement, Numeric, Select, and_, case, cast, false, func, select, true, tuple_
 from sqlalchemy.orm import aliased
 
 from app.contests.models import ContestDay
@@ -75,9 +75,9 @@ def state_as_of(contest: Contest, rules_day: PlayRules, day: dt.date, cutoff: dt
         .cte("opened")
         .prefix_with("MATERIALIZED")
     )
-    # Ids are ordered by time, so that the answers of a day lie together in the key and those of other days are not
-    # read, however long the contest. (There is no min of UUIDs before PostgreSQL 18.)
-    first, last = (select(cast(edge(cast(opened.c.id, Text)), Uuid)).scalar_subquery() for edge in (func.min, func.max))
+    # Ids are ordered by time: a day's answers lie together in the key, and those of other days are not read.
+    edges = (opened.c.id, opened.c.id.desc())
+    first, last = (select(opened.c.id).order_by(edge).limit(1).scalar_subquery() for edge in edges)
     sheet = (
         select(
             Answer.paper_id,

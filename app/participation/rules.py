@@ -7,7 +7,8 @@ from bisect import bisect_left
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from fractions import Fraction
-from math import lcm
+from functools import lru_cache
+from math import ceil, lcm
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from app.core.errors import FieldProblem, Forbidden, Invalid
@@ -130,6 +131,14 @@ class Score:
         return self.index or _ZERO, self.completion_rate or _ZERO, self.accuracy or _ZERO
 
 
+@lru_cache(maxsize=16)
+def _whole_numbers(weights: Weights) -> tuple[tuple[int, int, int], int]:
+    """Return the weights as whole numbers, and what they are parts of."""
+    whole = lcm(*(weight.denominator for weight in weights))
+    a, b, c = (weight.numerator * (whole // weight.denominator) for weight in weights)
+    return (a, b, c), whole
+
+
 def score(figures: Figures, weights: Weights) -> Score:
     """Return 100 x (w1 participation_rate + w2 completion_rate + w3 accuracy), unrounded (README, 综合得分).
 
@@ -141,8 +150,7 @@ def score(figures: Figures, weights: Weights) -> Score:
     participation = Fraction(figures.participated, figures.expected)
     completion = Fraction(figures.done, figures.expected)
     # In whole numbers, one division at the end: this is asked tens of thousands of times when a province is planned.
-    whole = lcm(*(weight.denominator for weight in weights))
-    a, b, c = (weight.numerator * (whole // weight.denominator) for weight in weights)
+    (a, b, c), whole = _whole_numbers(weights)
     answered, correct = (figures.answered, figures.correct) if figures.answered else (1, 0)
     weighted = (a * figures.participated + b * figures.done) * answered + c * correct * figures.expected
     return Score(participation, completion, accuracy, Fraction(100 * weighted, whole * figures.expected * answered))
@@ -209,7 +217,18 @@ def overtake(own: Figures, others: Iterable[Score], weights: Weights) -> Overtak
         return score(replace(own, done=done, participated=max(own.participated, done)), weights).order
 
     nearest = min(ahead)
-    people = 1 + bisect_left(range(1, own.unfinished + 1), True, key=lambda number: after(number) >= nearest)
+    (a, b, c), whole = _whole_numbers(weights)
+    answered, correct = (own.answered, own.correct) if own.answered else (1, 0)
+    asked = ceil(nearest[0] * whole * own.expected * answered / 100) - c * correct * own.expected
+
+    def enough(people: int) -> bool:
+        """Whether the index alone would do: `after`, without its fractions."""
+        done = own.done + people
+        return (a * max(own.participated, done) + b * done) * answered >= asked
+
+    people = 1 + bisect_left(range(1, own.unfinished + 1), True, key=enough)
+    if people <= own.unfinished and after(people) < nearest:  # equal in the index, behind in the rates
+        people += bisect_left(range(people, own.unfinished + 1), True, key=lambda number: after(number) >= nearest)
     if people > own.unfinished:
         return None
     reached = after(people)

@@ -41,7 +41,7 @@ class Statements(list[str]):
 
     @property
     def recounted(self) -> int:
-        return sum("LEFT OUTER JOIN answer" in statement for statement in self)
+        return sum("FROM answer" in statement for statement in self)
 
 
 @pytest.fixture
