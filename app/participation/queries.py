@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Numeric, Select, and_, case, cast, false, func, select, true, tuple_
+from sqlalchemy import ColumnElement, Numeric, Select, and_, case, cast, desc, false, func, select, true, tuple_
 from sqlalchemy.orm import aliased
 
 from app.contests.models import ContestDay
@@ -76,8 +76,7 @@ def state_as_of(contest: Contest, rules_day: PlayRules, day: dt.date, cutoff: dt
         .prefix_with("MATERIALIZED")
     )
     # Ids are ordered by time: a day's answers lie together in the key, and those of other days are not read.
-    edges = (opened.c.id, opened.c.id.desc())
-    first, last = (select(opened.c.id).order_by(edge).limit(1).scalar_subquery() for edge in edges)
+    first, last = (select(opened.c.id).order_by(by).limit(1).scalar_subquery() for by in (opened.c.id, desc(opened.c.id)))
     sheet = (
         select(
             Answer.paper_id,
