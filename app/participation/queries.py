@@ -76,13 +76,11 @@ def state_as_of(contest: Contest, rules_day: PlayRules, day: dt.date, cutoff: dt
         .prefix_with("MATERIALIZED")
     )
     # Ids are ordered by time: a day's answers lie together in the key, and those of other days are not read.
-    first, last = (select(opened.c.id).order_by(by).limit(1).scalar_subquery() for by in (opened.c.id, desc(opened.c.id)))
+    first, last = (
+        select(opened.c.id).order_by(by).limit(1).scalar_subquery() for by in (opened.c.id, desc(opened.c.id))
+    )
     sheet = (
-        select(
-            Answer.paper_id,
-            func.count().label("answered"),
-            func.count().filter(Answer.correct).label("correct"),
-        )
+        select(Answer.paper_id, func.count().label("answered"), func.count().filter(Answer.correct).label("correct"))
         .where(Answer.paper_id.between(first, last), Answer.answered_at < cutoff)
         .group_by(Answer.paper_id)
         .subquery("sheet")
