@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from sqlalchemy.exc import ProgrammingError
 
-from app.bank.service import check_directory, import_directory
-from app.commands import bench, bench_matches, bench_notices, demo
+from app.bank.confirming import service as confirming
+from app.bank.life.service import Followed, follow_bases
+from app.bank.service import check_directory
+from app.commands import bench, bench_draw, bench_matches, bench_notices, demo, exchange
 from app.commands.place import ROOT, migrate, opened, placed, seal_channels, worker_environment
 from app.core.clock import ZONE, host_now, local_day
 from app.core.embedded import EmbeddedError, default_data_dir
@@ -24,6 +26,7 @@ from app.core.processes import AddressUnavailable, WorkersFailed, run_server
 from app.core.settings import Settings, SettingsError, load_settings
 from app.integrity.flags import Watched, watch
 from app.integrity.service import verify as verify_all
+from app.integrity.why import service as reasons
 from app.notices.service import tick as tick_once
 from app.roster.imports.service import import_roster_file
 from app.roster.service import create_admin, renew_admin
@@ -164,16 +167,49 @@ def import_roster(file: Path, bureau: str, create_units: bool) -> None:
 
 
 @main.command("import-questions")
-@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path), default=BANK)
-def import_questions(directory: Path) -> None:
-    """Load the question bank's files; again and again without harm."""
+@click.argument("path", type=click.Path(exists=True, path_type=Path), default=BANK)
+@click.option("--bureau", help="题目归哪个单位（市局或省厅）；不写则为共享题库的目录")
+@click.option("--dry-run", is_flag=True, help="只检查文件，不写入")
+def import_questions(path: Path, bureau: str | None, dry_run: bool) -> None:
+    """Load the question bank's files, or a bureau's own file; again and again without harm."""
+    _print_report(_with_services(lambda services: exchange.import_path(services, path, bureau=bureau, dry_run=dry_run)))
+
+
+@main.command("export-questions")
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--bureau", help="导出该单位（市局或省厅）自己的题目；不写则为共享题库")
+def export_questions(target: Path, bureau: str | None) -> None:
+    """Write questions to a workbook (FILE.xlsx) or to YAML files in a folder without any."""
+    count = _with_services(lambda services: exchange.export_to(services, target, bureau=bureau))
+    click.echo(f"已导出{count}题：{target}。")
+
+
+@main.command("confirm-basis")
+@click.argument("instrument")
+@click.option("--by", help="确认人，如 法制科 李明")
+@click.option("--on", type=click.DateTime(["%Y-%m-%d"]), help="核对官方文本的日期")
+@click.option("--note", help="说明")
+@click.option("--withdraw", is_flag=True, help="撤回本系统的确认")
+def confirm_basis(instrument: str, by: str | None, on: dt.datetime | None, note: str | None, withdraw: bool) -> None:
+    """Confirm that an instrument's registered text is the law; the questions that wait for it come into use."""
+    if not withdraw and not (by and on):
+        raise click.UsageError("请写明 --by 确认人和 --on 日期；撤回请加 --withdraw。")
 
     async def work(services: Services) -> Any:
         async with services.database.sessions.begin() as session:
             now = await services.clock.now(session)
-            return await import_directory(session, directory, unit_id=None, now=now, actor_id=None)
+            if withdraw or not (by and on):
+                return await confirming.withdraw(session, instrument, now=now, actor_id=None, reason=note)
+            day = on.date()
+            return await confirming.confirm(session, instrument, by=by, on=day, note=note, now=now, actor_id=None)
 
-    _print_report(_with_services(work))
+    done = _with_services(work)
+    if not done.changed:
+        click.echo(f"《{done.name}》没有变化。")
+    elif withdraw:
+        click.echo(f"已撤回《{done.name}》的确认，{len(done.questions)}题回到待复核。")
+    else:
+        click.echo(f"已确认《{done.name}》，{len(done.questions)}题转为启用。")
 
 
 @main.command("check-bank")
@@ -190,7 +226,7 @@ def check_bank(directory: Path) -> None:
 @click.option("--at", "instant", help="RFC 3339; without an offset Shanghai is meant")
 @click.option("--dry-run", is_flag=True, help="say what would be done")
 def tick(instant: str | None, dry_run: bool) -> None:
-    """Run one round: freeze finished days, write due notices, deliver, look at finished matches."""
+    """Run one round: freeze finished days, write due notices, deliver, follow legal bases, look at finished matches."""
     at = dt.datetime.fromisoformat(instant) if instant else None
     if at is not None and at.tzinfo is None:
         at = at.replace(tzinfo=ZONE)
@@ -199,12 +235,33 @@ def tick(instant: str | None, dry_run: bool) -> None:
         if at is not None and not dry_run and not services.settings.allow_time_travel:
             raise ValueError("指定其他时刻须加 --dry-run，或设置 LIANBING_ALLOW_TIME_TRAVEL=1。")
         report = await tick_once(services, now=at, dry_run=dry_run)
-        return report, Watched(0, 0) if dry_run else await watch(services, now=at)
+        followed = Followed(0, 0, 0) if dry_run else await follow_bases(services, now=at)
+        return report, followed, Watched(0, 0) if dry_run else await watch(services, now=at)
 
-    report, watched = _with_services(work)
+    report, followed, watched = _with_services(work)
     click.echo(report.render())
+    if any(followed):
+        click.echo(
+            f"题库：依据到期停用{followed.retired}题，依据恢复启用{followed.returned}题，新发现即将到期的依据{followed.noticed}部。"
+        )
     if watched.flags:
         click.echo(f"异常提示：新增或补充{watched.flags}条，请管理员核查。")
+
+
+@main.command("why")
+@click.argument("officer")
+@click.argument("day", type=click.DateTime(["%Y-%m-%d"]))
+@click.argument("position", required=False, type=click.IntRange(min=1))
+def why(officer: str, day: dt.datetime, position: int | None) -> None:
+    """Say why an officer's (工号) quiz of a day holds its questions, or the one at a position."""
+
+    async def work(services: Services) -> list[str]:
+        async with services.database.reads() as session:
+            paper = await reasons.quiz_of(session, officer, day.date())
+            return reasons.lines(await reasons.explain(session, paper), position)
+
+    for line in _with_services(work):
+        click.echo(line)
 
 
 @main.command("verify")
@@ -250,6 +307,13 @@ def bench_answers(rounds: int, seconds: int, clients: int) -> None:
 def bench_matches_command(sockets: int, seconds: int, papers: int) -> None:
     """Sockets held at one process while answers (a fifth as many a second) come through another."""
     bench_matches.matches(sockets=sockets, seconds=seconds, papers=papers, app_factory=APP)
+
+
+@bench_group.command("draw")
+@click.option("--rounds", default=300, show_default=True, type=click.IntRange(1, 10_000))
+def bench_draw_command(rounds: int) -> None:
+    """One paper's draw from 600 and 10,000 questions, beside a plain pick out of a list of the unseen."""
+    bench_draw.draws(rounds=rounds)
 
 
 @bench_group.command("notices")

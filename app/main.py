@@ -12,6 +12,10 @@ from fastapi.routing import iter_route_contexts
 
 from app.bank import routes as bank
 from app.bank.cache import BankCache
+from app.bank.confirming import routes as confirming
+from app.bank.life import routes as question_life
+from app.bank.life.service import follow_bases
+from app.bank.statistics import routes as question_statistics
 from app.contests import routes as contests
 from app.core import operations
 from app.core.clock import Clock
@@ -24,6 +28,7 @@ from app.core.settings import Settings, load_settings
 from app.core.wiring import Services
 from app.integrity import routes as integrity
 from app.integrity.flags import watch
+from app.integrity.why import routes as why
 from app.matches import routes as matches
 from app.notices import routes as notices
 from app.notices.channels import routes as channels
@@ -94,7 +99,10 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
         roster,
         roster_imports,
         contests,
+        question_life,  # before `bank`, whose /questions/{question_id} would take their paths
+        question_statistics,
         bank,
+        confirming,
         quiz,
         matches,
         participation,
@@ -106,6 +114,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
         slots,
         templates,
         integrity,
+        why,
     ):
         app.include_router(part.router, prefix="/api/v1")
     app.include_router(operations.router)
@@ -133,7 +142,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
             quiz.hot_path(app, services),
             matches.playing(app, services),
-            notices.clockwork(app, services, watch),
+            notices.clockwork(app, services, follow_bases, watch),
         ):
             yield
     finally:

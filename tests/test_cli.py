@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import asyncpg
 import pytest
 from click.testing import CliRunner, Result
 
-from app.cli import main
+from app.cli import BANK, main
+from tests.bank.banks import INSTRUMENTS, question, write_bank
 from tests.times import SECRET
 
 ROSTER = "工号,姓名,手机号,单位\n梅江001,张三,19900000001,梅江分局\n梅江002,李四,19900000002,梅江分局\n"
@@ -120,12 +122,65 @@ def test_import_roster(bureau: Operator, tmp_path: Path) -> None:
 def test_import_questions_twice(operator: Operator) -> None:
     first = operator.run("import-questions")
     assert first.exit_code == 0, first.output
-    count = operator.ask("SELECT count(*) FROM question WHERE state = 'in_use'")
-    assert count >= 120
+    assert operator.ask("SELECT count(*) FROM question WHERE state = 'in_use'") >= 120
+    count = operator.ask("SELECT count(*) FROM question")
     version = operator.ask("SELECT version FROM bank_version")
     again = operator.run("import-questions")
     assert f"新增0，更改0，未变{count}" in again.output
     assert operator.ask("SELECT version FROM bank_version") == version
+
+
+def test_a_bureaus_file_is_checked_taken_over_and_written_again(bureau: Operator, tmp_path: Path) -> None:
+    bureau.run("import-questions")
+    file = tmp_path / "题.txt"
+    file.write_text("1. 处罚前应当告知。\n答案：对\n", encoding="utf-8")
+    of_bureau = ("--bureau", "市局")
+    assert bureau.run("import-questions", str(file), *of_bureau, "--dry-run").output == "共1行：新增1，更改0，未变0。\n"
+    assert bureau.run("import-questions", str(file), *of_bureau).output == "共1行：新增1，更改0，未变0。\n"
+    book = tmp_path / "题.xlsx"
+    assert bureau.run("export-questions", str(book), *of_bureau).output == f"已导出1题：{book}。\n"
+    assert bureau.run("import-questions", str(book), *of_bureau).output == "共1行：新增0，更改0，未变1。\n"
+
+
+def test_the_shared_bank_written_to_a_folder_is_the_same_bank(operator: Operator, tmp_path: Path) -> None:
+    operator.run("import-questions")
+    folder = tmp_path / "bank"
+    assert operator.run("export-questions", str(folder)).exit_code == 0
+    (folder / "law").symlink_to(BANK / "law")
+    count = operator.ask("SELECT count(*) FROM question")
+    assert operator.run("import-questions", str(folder)).output == f"共{count}行：新增0，更改0，未变{count}。\n"
+    again = operator.run("export-questions", str(folder))
+    assert (again.exit_code, "已有题目文件" in again.output) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("题.txt",), "单个文件要用 --bureau"),
+        ((".", "--dry-run"), "--dry-run 只用于单个文件"),
+        (("题.txt", "--bureau", "没有的局"), "没有找到市局或省厅“没有的局”，请核对名称。"),
+        (("题.doc", "--bureau", "市局"), "在 Word 里另存为 .docx"),
+    ],
+)
+def test_what_cannot_be_imported_is_told(
+    operator: Operator, tmp_path: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    for name in ("题.txt", "题.doc"):
+        (tmp_path / name).write_text("1. 处罚前应当告知。\n答案：对\n", encoding="utf-8")
+    told = operator.run("import-questions", str(tmp_path / arguments[0]), *arguments[1:])
+    assert (told.exit_code, said in told.output) == (1, True), told.output
+
+
+def test_confirm_basis_and_withdraw(operator: Operator) -> None:
+    operator.run("import-questions")
+    confirm = ("confirm-basis", "排污许可管理办法(2024)", "--by", "法制科 李明", "--on", "2026-08-20")
+    assert operator.run(*confirm).output.startswith("已确认《排污许可管理办法(2024)》，")
+    assert operator.run(*confirm).output == "《排污许可管理办法(2024)》没有变化。\n"
+    assert operator.ask("SELECT confirmed_by FROM instrument WHERE confirmed_by IS NOT NULL") == "法制科 李明"
+    assert operator.run(*confirm[:2], "--withdraw").output.startswith("已撤回《排污许可管理办法(2024)》的确认，")
+    assert operator.run(*confirm[:2]).exit_code == 2
+    unknown = operator.run("confirm-basis", "排污许可管理办发", *confirm[2:])
+    assert (unknown.exit_code, "最接近的是《排污许可管理办法》" in unknown.output) == (1, True)
 
 
 def test_check_bank(operator: Operator, tmp_path: Path) -> None:
@@ -181,6 +236,34 @@ def test_bench_matches_tells_every_answer_and_what_a_poll_reads(operator: Operat
     assert "not told within a second or more: 0" in measured.output
     assert "a poll: 3 statements, 2 of them read tables" in measured.output
     assert measured.output.count("sequentially: none") == 2
+
+
+def test_the_draw_is_measured_beside_a_plain_one(operator: Operator) -> None:
+    printed = operator.run("bench", "draw", "--rounds", "2").output.splitlines()
+    assert [line.split()[:2] for line in printed[1:5]] == [
+        ["600", "0"],
+        ["600", "210"],
+        ["10000", "0"],
+        ["10000", "1000"],
+    ]
+    assert printed[5].startswith("目标：一份试卷少于5毫秒")
+
+
+def test_why_needs_a_quiz(bureau: Operator) -> None:
+    refused = bureau.run("why", "梅江001", "2026-11-23")
+    assert refused.exit_code == 1
+    assert "没有找到工号 梅江001 在2026-11-23的每日一测，请核对工号和日期。" in refused.output
+
+
+def test_a_tick_retires_what_rests_on_ended_law(operator: Operator, tmp_path: Path) -> None:
+    operator.run("migrate")
+    ended = [{**INSTRUMENTS[0], "in_force_to": dt.date(2022, 1, 1)}, INSTRUMENTS[1]]
+    write_bank(tmp_path / "bank", [question()], instruments=ended)
+    assert operator.run("import-questions", str(tmp_path / "bank")).exit_code == 0
+    assert "题库：" not in operator.run("tick", "--dry-run").output
+    assert "题库：依据到期停用1题，依据恢复启用0题，新发现即将到期的依据0部。" in operator.run("tick").output
+    assert operator.ask("SELECT state FROM question") == "retired"
+    assert "题库：" not in operator.run("tick").output
 
 
 def test_bench_notices_plans_every_slot_and_compares_with_the_target(operator: Operator) -> None:

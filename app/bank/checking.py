@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from app.bank.balance import Balance, balance_lines
 from app.bank.entries import IN_USE, STATES, Basis, Entry, Problem
 from app.contests.rules import KINDS
 from app.core.wording import near
@@ -15,15 +17,20 @@ from app.core.wording import near
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
 SAME = 0.8
-"""Share of common three-character pieces from which two stems are one question written twice."""
+"""Share of common three-character pieces from which two stems are one question written twice.
+
+A changed character breaks three pieces on each side: of 40 characters 0.8 is one or two changed, a comma or a figure,
+with which nobody would take them for two questions in one contest.
+"""
 ALIKE = 0.6
-"""The same, from which a person should look at the two."""
+"""The same, from which a person should look at the two: about four changed characters of 40, such as another term of
+days in the same sentence, which may well be another question."""
 _PIECE = 3
 _ROUNDING = 1e-9
-_TOO_OFTEN = {"single": 0.4, "true_false": 0.65}  # share of a key letter above which guessing pays
-_EVEN_FROM = 20  # questions from which that share says something
+_TO_ARTICLE = re.compile("第[^条]+条(之[一二三四五六七八九十]+)?")
 CONTEST_DAYS = 21
 """A usual contest: the table tells whether the bank lasts so long without repeats."""
 
@@ -98,13 +105,16 @@ def _folded(name: str) -> str:
 def bank_problems(questions: Sequence[Located], register: Register) -> list[Problem]:
     """Return what keeps these questions from being taken over together, whatever the day."""
     problems = list(_repeated_codes(questions))
+    articles = registered_articles(register.facts or {})
     for question in questions:
         problems += _unregistered(question, register)
+        if register.facts is not None:
+            problems += _articles(question, register, articles)
         if register.facts is not None:
             problems += _facts(question, register, register.facts)
     problems += [
         later.problem("stem", f"题干与 {earlier.entry.code} 几乎相同（相似度{share:.0%}），请改写或删去一题。")
-        for earlier, later, share in look_alikes(questions, SAME)
+        for earlier, later, share in look_alikes(questions, SAME, chains=False)
     ]
     return problems
 
@@ -123,6 +133,27 @@ def _unregistered(question: Located, register: Register) -> Iterator[Problem]:
         if basis.instrument and basis.instrument not in register.instruments:
             hint = near(basis.instrument, register.instruments, quoted="《{}》")
             yield question.problem("basis", f"《{basis.instrument}》没有登记{hint}，请改正或先登记该文书。")
+
+
+def registered_articles(facts: Mapping[str, Fact]) -> set[Basis]:
+    """Return the articles that facts stand for, without paragraph and item: only these can be a basis."""
+    return {Basis(fact.instrument, _whole_article(fact.article)) for fact in facts.values()}
+
+
+def _whole_article(article: str) -> str:
+    found = _TO_ARTICLE.match(article)
+    return found.group() if found else article
+
+
+def _articles(question: Located, register: Register, articles: AbstractSet[Basis]) -> Iterator[Problem]:
+    for basis in question.entry.basis:
+        if basis.instrument in register.instruments and basis.article:
+            whole = Basis(basis.instrument, _whole_article(basis.article))
+            if whole not in articles:
+                yield question.problem(
+                    "basis",
+                    f"《{whole.instrument}》{whole.article}没有登记条文事实，无从核对；请改正条号，或先登记该条。",
+                )
 
 
 def _facts(question: Located, register: Register, facts: Mapping[str, Fact]) -> Iterator[Problem]:
@@ -166,6 +197,22 @@ def usable(fact: Fact, instrument: InstrumentEntry | None) -> bool:
     return fact.confidence == "high" and fact.force_check is None
 
 
+def settled(names: Sequence[str], register: Register, confirmed: AbstractSet[str], day: dt.date) -> bool:
+    """Whether a question that waits (to_confirm), resting on these facts, may be used now.
+
+    Every fact must be usable and in force on `day`, and an instrument confirmed in this installation (`confirmed`)
+    must be among theirs: without one it is the author who wants a look at the question first.
+    """
+    facts = [(register.facts or {}).get(name) for name in names]
+    known = [fact for fact in facts if fact is not None]
+    return (
+        len(known) == len(names)
+        and any(fact.instrument in confirmed for fact in known)
+        and all(usable(fact, register.instruments.get(fact.instrument)) for fact in known)
+        and not any(_out_of_force("", fact.valid_from, fact.valid_to, day) for fact in known)
+    )
+
+
 def force_problems(questions: Iterable[Located], register: Register, day: dt.date) -> list[Problem]:
     """Return the questions in use whose basis or facts are not in force on `day`; they are not drawn then."""
     problems = []
@@ -187,15 +234,18 @@ def _out_of_force(what: str, first: dt.date, last: dt.date | None, day: dt.date)
     if day < first:
         return f"{what}{first}才施行，题目在此之前不能启用。"
     if last is not None and day > last:
-        return f"{what}的效力止于{last}，请按现行规定改写，或把状态改为 retired。"
+        return f"{what}的效力止于{last}，请按现行规定改写，或把状态改为 retired（停用）。"
     return None
 
 
-def look_alikes(questions: Sequence[Located], share: float) -> Iterator[tuple[Located, Located, float]]:
+def look_alikes(
+    questions: Sequence[Located], share: float, *, chains: bool = True
+) -> Iterator[tuple[Located, Located, float]]:
     """Yield pairs (earlier, later) whose stems have at least `share` of their pieces in common (Jaccard).
 
     Only the rarest pieces of a stem are looked up: two sets that share so much must share one of those, so that
-    10,000 stems do not mean 50 million comparisons.
+    10,000 stems do not mean 50 million comparisons. Without `chains` a question that is like an earlier one is told
+    once and not compared with later ones: a file of 20,000 equal stems would mean 200 million pairs.
     """
     questions = [question for question in questions if question.entry.stem]
     pieces = [_pieces(question.entry.stem) for question in questions]
@@ -205,11 +255,15 @@ def look_alikes(questions: Sequence[Located], share: float) -> Iterator[tuple[Lo
         rarest = sorted(mine, key=lambda piece: (common[piece], piece))
         looked_up = rarest[: len(mine) - math.ceil(share * len(mine) - _ROUNDING) + 1]
         candidates = {other for piece in looked_up for other in holders[piece]}
+        told = False
         for other in sorted(candidates):
             found = len(mine & pieces[other]) / len(mine | pieces[other])
             if found >= share:
                 yield questions[other], questions[number], found
-        for piece in looked_up:
+                told = True
+                if not chains:
+                    break
+        for piece in () if told and not chains else looked_up:
             holders[piece].append(number)
 
 
@@ -219,27 +273,21 @@ def _pieces(stem: str) -> set[str]:
 
 
 def bank_warnings(questions: Sequence[Located]) -> list[Problem]:
-    """Return what a person should look at: stems that are alike, and a key letter that is right too often."""
-    warnings = [
+    """Return what a person should look at: stems that are alike."""
+    return [
         later.problem("stem", f"题干与 {earlier.entry.code} 相近（相似度{share:.0%}），请确认不是同一道题。")
         for earlier, later, share in look_alikes(questions, ALIKE)
         if share < SAME
     ]
-    for kind, most in _TOO_OFTEN.items():
-        letters = Counter(each.entry.key[0] for each in questions if each.whole and each.entry.kind == kind)
-        for letter, count in sorted(letters.items()):
-            if letters.total() >= _EVEN_FROM and count > most * letters.total():
-                said = f"{KINDS[kind]}题中答案为 {letter} 的占{count / letters.total():.0%}，请调整得均匀些。"
-                warnings.append(Problem("", None, "", "key", said))
-    return warnings
 
 
 @dataclass(frozen=True)
 class BankTable:
-    """How many questions there are, by topic and kind, state, difficulty, and key letter."""
+    """How many questions there are, by topic and kind, topic and state, state, difficulty, and key letter."""
 
     total: int
     topics: Mapping[str, Mapping[str, int]]
+    topic_states: Mapping[str, Mapping[str, int]]
     states: Mapping[str, int]
     difficulties: Mapping[int, int]
     keys: Mapping[str, Mapping[str, int]]
@@ -250,13 +298,16 @@ def bank_table(questions: Iterable[Located]) -> BankTable:
     """Count the questions that have nothing wrong by themselves."""
     entries = [question.entry for question in questions if question.whole]
     topics: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    topic_states: defaultdict[str, Counter[str]] = defaultdict(Counter)
     keys: dict[str, Counter[str]] = defaultdict(Counter)
     for entry in entries:
         topics[entry.topic][entry.kind] += 1
+        topic_states[entry.topic][entry.state] += 1
         keys[entry.kind].update(entry.key)
     return BankTable(
         total=len(entries),
         topics=dict(sorted(topics.items(), key=lambda item: (-sum(item[1].values()), item[0]))),
+        topic_states=topic_states,
         states=Counter(entry.state for entry in entries),
         difficulties=Counter(entry.difficulty for entry in entries),
         keys=keys,
@@ -273,6 +324,8 @@ class CheckReport:
     warnings: tuple[Problem, ...]
     table: BankTable
     needed: Mapping[str, int]
+    balance: Balance
+    articles: int
 
     def render(self) -> str:
         """Return the report as lines of Chinese text for a terminal."""
@@ -282,6 +335,7 @@ class CheckReport:
         lines += [f"错误  {_line(problem)}" for problem in self.errors]
         lines += [f"提醒  {_line(problem)}" for problem in self.warnings]
         lines += ["", *_table_lines(self.table), *_stock_lines(self.table, self.needed)]
+        lines += [f"登记的条文：{self.articles}条；每条依据都要在其中，款、项不作核对。", *balance_lines(self.balance)]
         return "\n".join(lines) + "\n"
 
 
@@ -293,11 +347,14 @@ def _line(problem: Problem) -> str:
 
 def _table_lines(table: BankTable) -> Iterator[str]:
     width = max([_width(topic) for topic in table.topics] + [_width("专题")])
-    heads = [*KINDS.values(), "合计"]
-    yield _padded("专题", width) + "".join(f"  {head:>4}" for head in heads)
+    shown = [state for state in STATES if table.states.get(state)]
+    heads = [*KINDS.values(), "合计", *(STATES[state] for state in shown)]
+    yield _padded("专题", width) + "".join(" " * (8 - _width(head)) + head for head in heads)
     for topic, kinds in [*table.topics.items(), ("合计", _summed(table.topics.values()))]:
+        states = table.states if topic == "合计" else table.topic_states.get(topic, {})
         counts = [kinds.get(kind, 0) for kind in KINDS]
-        yield _padded(topic, width) + "".join(f"  {count:>6}" for count in [*counts, sum(counts)])
+        counts += [sum(counts), *(states.get(state, 0) for state in shown)]
+        yield _padded(topic, width) + "".join(f"{count:>8}" for count in counts)
     yield "状态：" + "  ".join(f"{STATES[state]} {count}" for state, count in sorted(table.states.items()))
     yield "难度：" + "  ".join(f"{level}级 {table.difficulties.get(level, 0)}" for level in (1, 2, 3))
     for kind, letters in sorted(table.keys.items()):

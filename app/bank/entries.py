@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 STATES = {"draft": "草稿", "reviewed": "已核", "in_use": "启用", "to_confirm": "待复核", "retired": "停用"}
 IN_USE = "in_use"
+DRAFT = "draft"
+TO_CONFIRM = "to_confirm"
 RETIRED = "retired"
 LETTERS = "ABCDEF"
 TRUE_FALSE = (("A", "正确"), ("B", "错误"))
@@ -26,12 +28,13 @@ HARDEST = 3
 _FIELDS = (
     "code", "kind", "topic", "difficulty", "stem", "options", "key", "explanation", "basis", "facts", "state",
 )  # fmt: skip
+_LONGEST_CODE = 60
 _CODE = re.compile(r"[A-Za-z0-9一-鿿][A-Za-z0-9一-鿿_.-]{0,59}")
 _NUMERAL = "零〇一二三四五六七八九十百千"
 _ARTICLE = re.compile(
     rf"第[{_NUMERAL}\d]+条(之[{_NUMERAL}]+)?(第[{_NUMERAL}\d]+款)?(第?[（(]?[{_NUMERAL}\d]+[）)]?项)?"
 )
-_UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f\ud800-\udfff]")
+_UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _LUMPS_OPTIONS = re.compile(
     r"(以上|上述|前述)?(选项|各项|各选项|说法|答案|[两三四五]项|[两三四五]者)?"
     r"(都|均|皆|全部?)(不|没有?)?(对|错|正确|错误|准确|是|属于|符合)[。.]?"
@@ -124,6 +127,7 @@ class _Fields:
 def parse_entry(values: Mapping[str, Any]) -> tuple[Entry, list[tuple[str, str]]]:
     """Return the question that `values` hold and every problem as (field, what to do).
 
+    A draft may still lack its explanation and its basis; nothing draws it.
     With problems the question is good for further checks only: a member that cannot be read is empty.
     """
     fields = _Fields(values)
@@ -138,7 +142,7 @@ def parse_entry(values: Mapping[str, Any]) -> tuple[Entry, list[tuple[str, str]]
         stem=fields.text("stem", 500),
         options=_options(fields),
         key=_key(fields),
-        explanation=fields.text("explanation", 1000),
+        explanation=_explanation(fields),
         basis=_basis(fields),
         facts=_facts(fields),
         state=fields.among("state", STATES),
@@ -151,8 +155,8 @@ def parse_entry(values: Mapping[str, Any]) -> tuple[Entry, list[tuple[str, str]]
 
 
 def _code(fields: _Fields) -> str:
-    code = fields.text("code", 60)
-    if code and not _CODE.fullmatch(code):
+    code = fields.text("code", _LONGEST_CODE)
+    if 0 < len(code) <= _LONGEST_CODE and not _CODE.fullmatch(code):
         fields.wrong("code", "编号只能用字母、数字、汉字、连字符、下划线和点，以字母、数字或汉字开头，请改正。")
     return code
 
@@ -198,9 +202,19 @@ def _key(fields: _Fields) -> tuple[str, ...]:
     return tuple(sorted(texts))
 
 
+def _explanation(fields: _Fields) -> str:
+    if _is_draft(fields) and not fields.values.get("explanation"):
+        return ""
+    return fields.text("explanation", 1000)
+
+
+def _is_draft(fields: _Fields) -> bool:
+    return fields.values.get("state") == DRAFT
+
+
 def _basis(fields: _Fields) -> tuple[Basis, ...]:
     found: list[Basis] = []
-    for item in fields.listed("basis"):
+    for item in fields.listed("basis", may_be_empty=_is_draft(fields)):
         if not isinstance(item, dict) or set(item) != {"instrument", "article"}:
             fields.wrong("basis", "每条法律依据要写明 instrument（文书简称）和 article（条号），不写其他内容。")
             continue

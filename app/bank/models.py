@@ -28,8 +28,42 @@ class Instrument(Base):
     note: Mapped[str | None]
 
 
+class InstrumentConfirmation(Base):
+    """A confirmation given in this installation; the instrument shows it, and imports of the register keep it.
+
+    `shipped_by` and `shipped_checked_to` are what the register says itself: what a withdrawal brings back.
+    """
+
+    __tablename__ = "instrument_confirmation"
+
+    instrument: Mapped[str] = mapped_column(ForeignKey("instrument.name"), primary_key=True)
+    confirmed_by: Mapped[str]
+    confirmed_on: Mapped[dt.date]
+    note: Mapped[str | None]
+    confirmed_at: Mapped[dt.datetime]
+    shipped_by: Mapped[str | None]
+    shipped_checked_to: Mapped[dt.date | None]
+
+
+class LegalFact(Base):
+    """How sure it is what an article says (条文事实), and on which days; the words stay in the register's file."""
+
+    __tablename__ = "legal_fact"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    instrument: Mapped[str] = mapped_column(ForeignKey("instrument.name"))
+    article: Mapped[str]
+    valid_from: Mapped[dt.date]
+    valid_to: Mapped[dt.date | None]
+    confidence: Mapped[str]
+    force_check: Mapped[str | None]
+
+
 class Question(Base):
-    """A question under its code, stable for ever; `unit_id` is NULL for the shipped bank, else the owner."""
+    """A question under its code, stable for ever; `unit_id` is NULL for the shipped bank, else the owner.
+
+    `freed_at` is when a confirmation of this installation brought a shared one into use: its file says to_confirm.
+    """
 
     __tablename__ = "question"
     __table_args__ = (UniqueConstraint("unit_id", "code", postgresql_nulls_not_distinct=True),)
@@ -40,6 +74,7 @@ class Question(Base):
     state: Mapped[str]
     current_revision_id: Mapped[uuid.UUID]
     created_at: Mapped[dt.datetime]
+    freed_at: Mapped[dt.datetime | None]
 
 
 class QuestionRevision(Base):
@@ -69,6 +104,7 @@ class QuestionRevision(Base):
     explanation: Mapped[str]
     basis: Mapped[list[Any]]
     facts: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    author_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("officer.id"))
     created_at: Mapped[dt.datetime]
 
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import func, or_, select, text, tuple_
 
-from app.bank.checking import InstrumentEntry, Register
-from app.bank.entries import IN_USE, Held
-from app.bank.models import BankVersion, Instrument, Question, QuestionBasis, QuestionRevision
-from app.bank.rules import Drawable, Pool
+from app.bank.checking import Fact, InstrumentEntry, Register
+from app.bank.entries import IN_USE, LETTERS, TO_CONFIRM, Basis, Entry, Held
+from app.bank.life.models import QuestionStop
+from app.bank.models import BankVersion, Instrument, LegalFact, Question, QuestionBasis, QuestionRevision
+from app.bank.rules import Drawable, Pool, is_case
 from app.core.errors import NotFound
 from app.core.ids import parse_id
 from app.roster.access import in_subtree
@@ -69,13 +70,14 @@ def _in_force(day: dt.date) -> ColumnElement[bool]:
 
 async def load_pool(session: AsyncSession, *, owners: Sequence[uuid.UUID], day: dt.date) -> Pool:
     """Return what may be drawn on `day`: in use, every basis in force, of the shared bank or of these units."""
-    rows = await session.execute(
+    found = await session.execute(
         select(
             QuestionRevision.id,
-            Question.id,
+            QuestionRevision.question_id,
             QuestionRevision.kind,
             QuestionRevision.topic,
-            func.length(QuestionRevision.stem),
+            QuestionRevision.stem,
+            select(BankVersion.version).scalar_subquery().label("version"),
         )
         .join(Question, Question.current_revision_id == QuestionRevision.id)
         .where(
@@ -84,7 +86,15 @@ async def load_pool(session: AsyncSession, *, owners: Sequence[uuid.UUID], day: 
             _in_force(day),
         )
     )
-    return Pool(Drawable(*row) for row in rows)
+    rows = found.all()
+    # Stems are read through once for a pool and not kept.
+    return Pool(
+        (
+            Drawable(row.id, row.question_id, row.kind, row.topic, stem_length=len(row.stem), case=is_case(row.stem))
+            for row in rows
+        ),
+        version=rows[0].version if rows else None,
+    )
 
 
 async def load_revisions(
@@ -126,7 +136,7 @@ async def load_revisions(
 
 
 async def register(session: AsyncSession) -> Register:
-    """Return the register of instruments as the tables hold it; facts are kept in the shipped files only."""
+    """Return the register of instruments as the tables hold it, without facts: a bureau's questions need none."""
     found = await session.scalars(select(Instrument))
     entries = (
         InstrumentEntry(
@@ -144,14 +154,85 @@ async def register(session: AsyncSession) -> Register:
     return Register({one.name: one for one in entries})
 
 
+async def facts_of_register(session: AsyncSession) -> dict[str, Fact]:
+    """Return the facts by id as the last import of the shipped register left them."""
+    found = await session.scalars(select(LegalFact))
+    return {
+        one.id: Fact(
+            id=one.id,
+            instrument=one.instrument,
+            article=one.article,
+            valid_from=one.valid_from,
+            valid_to=one.valid_to,
+            confidence=one.confidence,
+            force_check=one.force_check,
+        )
+        for one in found
+    }
+
+
 async def held_questions(session: AsyncSession, unit_id: uuid.UUID | None) -> dict[str, Held]:
-    """Return what the tables hold of one owner's questions (None: the shared bank), by code."""
+    """Return what the tables hold of one owner's questions (None: the shared bank), by code.
+
+    The state is what files or owner said last, also of a question that was stopped against it.
+    """
     rows = await session.execute(
-        select(Question.code, Question.id, QuestionRevision.number, Question.state, QuestionRevision.content_hash)
+        select(
+            Question.code,
+            Question.id,
+            QuestionRevision.number,
+            func.coalesce(QuestionStop.would_be, Question.state),
+            QuestionRevision.content_hash,
+        )
         .join(QuestionRevision, QuestionRevision.id == Question.current_revision_id)
+        .outerjoin(QuestionStop, QuestionStop.question_id == Question.id)
         .where(Question.unit_id.is_(None) if unit_id is None else Question.unit_id == unit_id)
     )
     return {row.code: Held(*row) for row in rows}
+
+
+async def entries_of(
+    session: AsyncSession,
+    unit_id: uuid.UUID | None,
+    *,
+    state: str | None = None,
+    topic: str | None = None,
+    authored: bool = False,
+) -> list[Entry]:
+    """Return one owner's questions (None: the shared bank) as their authors write them, by code.
+
+    With `authored` a question that only a confirmation given here brought into use still waits, as its file says.
+    """
+    wanted = (
+        select(Question, QuestionRevision)
+        .join(QuestionRevision, QuestionRevision.id == Question.current_revision_id)
+        .where(Question.unit_id.is_(None) if unit_id is None else Question.unit_id == unit_id)
+        .order_by(Question.code)
+    )
+    if state is not None:
+        wanted = wanted.where(Question.state == state)
+    if topic is not None:
+        wanted = wanted.where(QuestionRevision.topic == topic)
+    rows = await session.execute(wanted)
+    return [_entry(question, revision, authored=authored) for question, revision in rows]
+
+
+def _entry(question: Question, revision: QuestionRevision, *, authored: bool) -> Entry:
+    letters = dict(zip(revision.option_ids, LETTERS, strict=False))
+    waits = authored and question.freed_at is not None and question.state == IN_USE
+    return Entry(
+        code=question.code,
+        kind=revision.kind,
+        topic=revision.topic,
+        difficulty=revision.difficulty,
+        stem=revision.stem,
+        options=tuple(zip(LETTERS, revision.option_texts, strict=False)),
+        key=tuple(sorted(letters[option_id] for option_id in revision.key.split(","))),
+        explanation=revision.explanation,
+        basis=tuple(Basis(one["instrument"], one["article"]) for one in revision.basis),
+        facts=tuple(revision.facts),
+        state=TO_CONFIRM if waits else question.state,
+    )
 
 
 class Administered(NamedTuple):
@@ -162,7 +243,7 @@ class Administered(NamedTuple):
     unit: Unit | None
 
 
-def _administered_by(caller: Caller) -> ColumnElement[bool]:
+def administered_by(caller: Caller) -> ColumnElement[bool]:
     """Condition on Question and Unit: shared, of the caller's subtree, or of a unit above (its contests draw it)."""
     return or_(Question.unit_id.is_(None), Question.unit_id.in_(caller.unit_path), in_subtree(caller))
 
@@ -185,7 +266,7 @@ async def questions_of(
         select(Question, QuestionRevision, Unit)
         .join(QuestionRevision, QuestionRevision.id == Question.current_revision_id)
         .outerjoin(Unit, Unit.id == Question.unit_id)
-        .where(_administered_by(caller))
+        .where(administered_by(caller))
         .order_by(Question.code, Question.id)
         .limit(limit)
     )
@@ -214,7 +295,7 @@ async def question_of(
         select(Question, QuestionRevision, Unit)
         .join(QuestionRevision, QuestionRevision.id == Question.current_revision_id)
         .outerjoin(Unit, Unit.id == Question.unit_id)
-        .where(Question.id == parse_id(question_id), _administered_by(caller))
+        .where(Question.id == parse_id(question_id), administered_by(caller))
     )
     row = rows.first()
     if row is None:

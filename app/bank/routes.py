@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import uuid
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFile
 
@@ -13,7 +14,8 @@ from app.bank import queries
 from app.bank.entries import LETTERS
 from app.bank.schemas import ImportResult, QuestionDetail, QuestionPage, RevisionOut, State
 from app.bank.service import ImportReport, import_upload
-from app.bank.sheets import YAML, read_upload
+from app.bank.uploads import YAML, read_upload
+from app.bank.writing import workbook
 from app.core.clock import local, local_day
 from app.core.errors import Forbidden, Invalid, Malformed
 from app.core.http import decode_cursor, encode_cursor, next_link, problems
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["Questions"])
 
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _WORDS = Query(max_length=100, pattern=r"^[^\x00]*$")
 
 
@@ -96,7 +99,7 @@ async def get_question(question_id: str, caller: QuestionAdministrator, wired: W
 
 @router.post("/imports/questions", operation_id="import_questions", responses=problems(400, 401, 403, 413, 415, 422))
 async def import_questions(
-    file: Annotated[UploadFile, File(description=".yaml, .xlsx, .xls or .csv")],
+    file: Annotated[UploadFile, File(description=".xlsx, .xls, .csv, .docx, .txt, .gift or .yaml")],
     caller: QuestionAdministrator,
     wired: Wired,
     dry_run: bool = False,
@@ -104,7 +107,9 @@ async def import_questions(
     """Take over a bureau's own questions, idempotent by code; any error: 422 with `report`, nothing is written.
 
     Columns: 编号, 题型 (单选/多选/判断), 专题, 难度 (1..3, empty = 2), 题干, 选项A … 选项F, 答案 (ABD; 正确/错误),
-    解析, 法律依据 (《行政处罚法》第六十三条；…), 状态 (草稿, 已核, 启用, 待复核, 停用; empty = 启用).
+    解析, 法律依据 (《行政处罚法》第六十三条；…), 事实, 状态 (草稿, 已核, 启用, 待复核, 停用; empty = 启用); a template is at
+    `GET /imports/questions/template`. Also the plain layout pasted from Word (.txt, .docx: numbered stems, A., B., C.,
+    答案：, 解析：) and Moodle GIFT: what brings no legal basis is a draft, what brings no code gets one made from its stem.
     """
     if caller.unit_kind not in {UnitKind.BUREAU, UnitKind.PROVINCE}:
         raise Forbidden("题目归市局或省厅所有，请由市局或省厅的管理员导入。")
@@ -126,6 +131,49 @@ async def import_questions(
             f"共{len(report.errors)}处错误，请按所列各行改正后重新导入。", report=_wire(report, dry_run)
         )
     return ImportResult.model_validate(_wire(report, dry_run))
+
+
+@router.get(
+    "/imports/questions/template",
+    operation_id="questions_template",
+    summary="题目导入模板（Excel）",
+    dependencies=[Depends(question_administrator)],
+    response_class=Response,
+    responses={200: {"content": {_XLSX: {}}}, **problems(401, 403)},
+)
+async def questions_template() -> Response:
+    """Return an empty workbook with our columns, choices for 题型, 难度 and 状态, and how to fill it."""
+    return _book(await asyncio.to_thread(workbook, []), "题目导入模板")
+
+
+@router.get(
+    "/exports/questions",
+    operation_id="export_questions",
+    summary="导出题目（Excel）",
+    response_class=Response,
+    responses={200: {"content": {_XLSX: {}}}, **problems(401, 403, 422)},
+)
+async def export_questions(
+    caller: QuestionAdministrator,
+    wired: Wired,
+    owner: Literal["own", "shared"] = "own",
+    state: State | None = None,
+    topic: Annotated[str | None, _WORDS] = None,
+) -> Response:
+    """Return the unit's own questions, or the shared ones, as a workbook that `POST /imports/questions` takes."""
+    async with wired.database.reads() as session:
+        day = local_day(await wired.clock.now(session))
+        unit_id = caller.unit_id if owner == "own" else None
+        found = await queries.entries_of(session, unit_id, state=state, topic=topic)
+    return _book(await asyncio.to_thread(workbook, found), f"题库-{day:%Y%m%d}")
+
+
+def _book(content: bytes, name: str) -> Response:
+    headers = {
+        "Cache-Control": "private, no-store",
+        "Content-Disposition": f"attachment; filename=\"questions.xlsx\"; filename*=UTF-8''{quote(name)}.xlsx",
+    }
+    return Response(content, headers=headers, media_type=_XLSX)
 
 
 def _wire(report: ImportReport, dry_run: bool) -> dict[str, Any]:

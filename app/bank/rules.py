@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,23 +18,52 @@ if TYPE_CHECKING:
 
 ORDER = tuple(KINDS)
 """Kinds in the order in which a paper shows them."""
+_PARTY = (
+    "公司|企业|工厂|厂|单位|个体户|店|医院|学校|养殖|村|县|市|区|镇|省|局|船|车|向|和|与|将|把|在|因|于|委托|明知|无|未"
+)
+_SIGNS_OF_A_CASE = (  # a word without which the pattern cannot fit: 10,000 stems are looked at in 10 ms instead of 60
+    ("某", re.compile("某(?!些|种|项|类|时|方面|一方|一(?:项|种|类|事))")),
+    ("甲", re.compile(f"甲(?={_PARTY})")),
+    (
+        "年",
+        re.compile(
+            "[0-9]{4}年[0-9]{1,2}月(?:[0-9]{1,2}日)?(?![0-9日]|起|以前|以后|之前|之后|前|后|施行|公布|通过|修订|修正)"
+        ),
+    ),
+    ("人员", re.compile("(?:执法|检查|调查|巡查|稽查)人员[^。；]{0,20}(?:发现|查获|查明)")),
+)
+
+
+def is_case(stem: str) -> bool:
+    """Whether a stem tells a case (案例题): somebody did something once, and the reader is to judge it.
+
+    A case has invented parties (某厂, 张某, 甲公司), a dated act (2026年9月，一辆货车……) or officers who find
+    something. 当事人 and 执法人员 alone make none: the law's own rules speak of them too (「当事人要求听证的，……」), nor
+    does a day from which a rule holds (自2026年8月15日起). In doubt it is a case: that only keeps it out of matches.
+    """
+    return any(word in stem and sign.search(stem) for word, sign in _SIGNS_OF_A_CASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Drawable:
-    """A question that may be drawn on a day; `stem_length` in characters."""
+    """A question that may be drawn on a day; `stem_length` in characters, `case` as `is_case` tells."""
 
     revision_id: uuid.UUID
     question_id: uuid.UUID
     kind: str
     topic: str
     stem_length: int
+    case: bool
 
 
 class Pool:
-    """The questions that may be drawn, in cells by kind and topic; the same for any order of the same questions."""
+    """The questions that may be drawn, in cells by kind and topic; the same for any order of the same questions.
 
-    def __init__(self, drawables: Iterable[Drawable]) -> None:
+    `version` is that of the bank out of which they were read.
+    """
+
+    def __init__(self, drawables: Iterable[Drawable], *, version: int | None = None) -> None:
+        self.version = version
         cells: dict[tuple[str, str], list[Drawable]] = defaultdict(list)
         for one in sorted(drawables, key=lambda drawable: drawable.question_id):
             cells[one.kind, one.topic].append(one)
@@ -46,10 +76,10 @@ class Pool:
         self._short: dict[int, Pool] = {}
 
     def short(self, longest: int) -> Pool:
-        """Return the pool of the questions whose stems have at most `longest` characters; made once."""
+        """Return the pool of the questions that are no cases and have at most `longest` characters; made once."""
         if longest not in self._short:
             self._short[longest] = Pool(
-                one for held in self.cells.values() for one in held if one.stem_length <= longest
+                one for held in self.cells.values() for one in held if one.stem_length <= longest and not one.case
             )
         return self._short[longest]
 
@@ -78,9 +108,9 @@ def draw(
     """Return the revision ids of one paper: single, then multiple, then true/false questions.
 
     `counts` says how many of each kind, `seen` on which day the officer last saw a question (by question id),
-    `excluded` holds question ids that must not appear. No topic stands twice while a question of an unused topic
-    could stand in its place; within that unseen questions come first, then those longest unseen. Equal arguments
-    give an equal paper; different seeds spread over the whole pool. The cost grows with `seen` and the topics, not
+    `excluded` holds question ids that must not appear. No question comes again while an unseen one of its kind is
+    left, then those longest unseen come first; within that no topic stands twice while a question of an unused topic
+    could stand in its place. Equal arguments give an equal paper; different seeds spread over the whole pool. The cost grows with `seen` and the topics, not
     with the pool. Raises BankTooSmall where a kind has too few questions.
     """
     available = pool.available(excluded)
@@ -93,6 +123,11 @@ def draw(
     while slots:
         slots = hand.fill(slots)
     return [revision for kind in ORDER for revision in hand.dealt(kind)]
+
+
+_Slot = tuple[str, bool]
+"""A kind, and whether the slot is for an unseen question."""
+_UNSEEN, _SEEN = True, False
 
 
 class _Hand:
@@ -124,43 +159,51 @@ class _Hand:
     def fill(self, slots: list[str]) -> list[str]:
         """Give slots a topic of their own each, as many as possible; return those left for the next round.
 
-        A bipartite matching by augmenting paths: first over topics that still have an unseen question of the
-        kind, then over all. A kind that finds no path now finds none later in the round either.
+        A bipartite matching by augmenting paths, first over topics that still have an unseen question of the kind.
+        A slot that finds none waits for the next round, when topics may stand again, as long as its kind has unseen
+        questions; only then it takes a topic of seen ones. A kind that finds no path finds none later in a round.
         """
-        fresh, stale = self._preferences()
-        owner: dict[str, str] = {}
-        for preferences in (fresh, {kind: fresh[kind] + stale[kind] for kind in ORDER}):
-            left: list[str] = []
-            for kind in slots:
-                if kind in left or not _augment(kind, preferences, owner, set()):
-                    left.append(kind)
-            slots = left
-        for topic, kind in owner.items():
+        preferences, unseen = self._preferences()
+        owner: dict[str, _Slot] = {}
+        left: list[str] = []
+        for kind in slots:
+            if kind in left or not _augment((kind, _UNSEEN), preferences, owner, set()):
+                left.append(kind)
+        unseen.subtract(kind for kind, _ in owner.values())
+        slots, left = left, []
+        for kind in slots:
+            if unseen[kind] > 0:
+                unseen[kind] -= 1
+                left.append(kind)
+            elif not _augment((kind, _SEEN), preferences, owner, set()):
+                left.append(kind)
+        for topic, (kind, _) in owner.items():
             self.taken[kind, topic] += 1
             self.left[kind, topic] -= 1
-        return slots
+        return left
 
-    def _preferences(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-        """Return each kind's topics with unseen questions, and those with seen ones only.
+    def _preferences(self) -> tuple[dict[_Slot, list[str]], Counter[str]]:
+        """Return each kind's topics with unseen questions and those with seen ones only; and its unseen questions.
 
         The order of the former is random with a weight of their unseen questions, so that every question of the
         pool has the same chance; of the latter, the longest unseen first.
         """
         fresh: dict[str, list[tuple[float, str]]] = {kind: [] for kind in ORDER}
         stale: dict[str, list[tuple[dt.date, float, str]]] = {kind: [] for kind in ORDER}
+        counts: Counter[str] = Counter()
         for cell, left in self.left.items():
             kind, topic = cell
             chance = self.random.random()
             unseen = left - len(self.seen.get(cell, ()))
             if unseen > 0:
+                counts[kind] += unseen
                 fresh[kind].append((chance ** (1 / unseen), topic))
             elif left > 0:
                 days = sorted(self.seen[cell].values())
                 stale[kind].append((days[-left], chance, topic))
-        return (
-            {kind: [topic for _, topic in sorted(fresh[kind], reverse=True)] for kind in ORDER},
-            {kind: [topic for *_, topic in sorted(stale[kind])] for kind in ORDER},
-        )
+        preferences = {(kind, _UNSEEN): [topic for _, topic in sorted(fresh[kind], reverse=True)] for kind in ORDER}
+        preferences |= {(kind, _SEEN): [topic for *_, topic in sorted(stale[kind])] for kind in ORDER}
+        return preferences, counts
 
     def dealt(self, kind: str) -> list[uuid.UUID]:
         """Return the revisions of one kind in random order: of each cell unseen ones, then the longest unseen."""
@@ -184,17 +227,17 @@ class _Hand:
         return [held[index] for index in chosen]
 
 
-def _augment(kind: str, preferences: Mapping[str, list[str]], owner: dict[str, str], visited: set[str]) -> bool:
-    """Give `kind` one more topic: the first free one, else one whose kind can move to another."""
-    for topic in preferences[kind]:
+def _augment(slot: _Slot, preferences: Mapping[_Slot, list[str]], owner: dict[str, _Slot], visited: set[str]) -> bool:
+    """Give `slot` a topic: the first free one, else one whose slot can move to another."""
+    for topic in preferences[slot]:
         if topic not in owner:
-            owner[topic] = kind
+            owner[topic] = slot
             return True
-    for topic in preferences[kind]:
-        if topic not in visited and owner[topic] != kind:
+    for topic in preferences[slot]:
+        if topic not in visited and owner[topic] != slot:
             visited.add(topic)
             if _augment(owner[topic], preferences, owner, visited):
-                owner[topic] = kind
+                owner[topic] = slot
                 return True
     return False
 

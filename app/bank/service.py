@@ -6,8 +6,11 @@ import asyncio
 import dataclasses
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 
+from app.bank.balance import balance_errors, balance_of, balance_warnings
+from app.bank.changing import lock_bank, raise_version
 from app.bank.checking import (
     CONTEST_DAYS,
     CheckReport,
@@ -16,11 +19,16 @@ from app.bank.checking import (
     bank_table,
     bank_warnings,
     force_problems,
+    registered_articles,
+    settled,
 )
-from app.bank.entries import RETIRED, Entry, Plan, Problem, content_hash, option_ids, plan_import
+from app.bank.confirming.service import keep_confirmations, mark_freed
+from app.bank.craft import craft_errors, craft_warnings, expiring
+from app.bank.entries import IN_USE, RETIRED, TO_CONFIRM, Entry, Plan, Problem, content_hash, option_ids, plan_import
 from app.bank.files import Reading, read_directory, read_register
-from app.bank.models import Instrument, Question, QuestionBasis, QuestionRevision
-from app.bank.queries import held_questions, register
+from app.bank.life.stops import keep_stops
+from app.bank.models import Instrument, LegalFact, Question, QuestionBasis, QuestionRevision
+from app.bank.queries import facts_of_register, held_questions, register
 from app.bank.rules import questions_needed
 from app.bank.sheets import COLUMNS
 from app.contests.rules import KINDS, DailyQuiz
@@ -35,8 +43,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy.ext.asyncio import AsyncSession
-
-_IMPORT_LOCK = 0x62616E6B  # advisory lock number: one import at a time, or two would both make a new code
 
 
 class RowError(NamedTuple):
@@ -65,16 +71,28 @@ class ImportReport:
 
 
 def check_directory(directory: Path, day: dt.date) -> CheckReport:
-    """Check a bank's folder as of `day` and count its questions (`check-bank`); nothing is written."""
+    """Check a bank's folder as of `day` and count its questions (`check-bank`); nothing is written.
+
+    Beyond what an import asks for, the folder as a whole must be well made and balanced: that is asked of the shipped
+    bank, never of a bureau's own questions.
+    """
     reading = read_directory(directory)
     read_register(reading, directory)
     found = bank_problems(reading.questions, reading.register)
     lapsed = force_problems(reading.questions, reading.register, day)
     quiz = DailyQuiz()
+    balance = balance_of([one.entry for one in reading.questions if one.whole and one.entry.state == IN_USE])
     return CheckReport(
         day=day,
-        errors=(*reading.problems, *found, *lapsed),
-        warnings=tuple(bank_warnings(reading.questions)),
+        errors=(*reading.problems, *found, *lapsed, *craft_errors(reading.questions), *balance_errors(balance)),
+        warnings=(
+            *bank_warnings(reading.questions),
+            *craft_warnings(reading.questions),
+            *expiring(reading.questions, reading.register, day),
+            *balance_warnings(balance),
+        ),
+        balance=balance,
+        articles=len(registered_articles(reading.register.facts or {})),
         table=bank_table(reading.questions),
         needed=questions_needed({kind: getattr(quiz, kind) for kind in KINDS}, CONTEST_DAYS),
     )
@@ -91,7 +109,7 @@ async def import_directory(
     """Take over a folder of questions; the same folder again changes nothing.
 
     Without `unit_id` it is the shipped bank: its register of instruments is taken over too, and shared questions
-    that are no longer in the files are retired. With it the questions are that unit's own and rest on the register
+    that are no longer in the files are retired; what was confirmed in this installation stays confirmed. With it the questions are that unit's own and rest on the register
     in the tables. A basis that has lapsed keeps a question from being drawn, not from being taken over.
     Any error: the report lists all of them and nothing was written.
     """
@@ -115,7 +133,7 @@ async def import_upload(
     sheet: bool,
     dry_run: bool,
     now: dt.datetime,
-    actor_id: uuid.UUID,
+    actor_id: uuid.UUID | None,
 ) -> ImportReport:
     """Take over an uploaded file as a unit's own questions, or (`dry_run`) say what would happen.
 
@@ -181,16 +199,24 @@ async def _take_over(
     now: dt.datetime,
     actor_id: uuid.UUID | None,
 ) -> ImportReport:
-    await session.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _IMPORT_LOCK})
+    await lock_bank(session)
+    instruments, freed = 0, frozenset[str]()
+    if unit_id is None:
+        known, confirmed = await keep_confirmations(session, reading.register)
+        freed = _freed(reading, known, confirmed, local_day(now))
+        instruments = await _upsert_instruments(session, known)
+        await _upsert_facts(session, known)
     plan = _planned(reading, await held_questions(session, unit_id))
-    instruments = await _upsert_instruments(session, reading.register) if unit_id is None else 0
-    await _create(session, plan, unit_id, now)
-    await _revise(session, plan, now)
+    await _create(session, plan, unit_id, now, actor_id)
+    await _revise(session, plan, now, actor_id)
+    await keep_stops(session, plan, gone=plan.missing if unit_id is None else ())
     if unit_id is None and plan.missing:
         await session.execute(update(Question), [{"id": one.question_id, "state": RETIRED} for one in plan.missing])
+    if unit_id is None:
+        await mark_freed(session, freed, now)
     report = _report(new_id(), plan, reading.rows)
     if plan.created or plan.changed or instruments or (unit_id is None and plan.missing):
-        await session.execute(text("UPDATE bank_version SET version = version + 1"))
+        await raise_version(session)
     else:
         return report
     await audit.append(
@@ -209,6 +235,30 @@ async def _take_over(
         },
     )
     return report
+
+
+def _freed(reading: Reading, known: Register, confirmed: frozenset[str], day: dt.date) -> frozenset[str]:
+    """Bring the questions that wait for a confirmation given here into use; return their codes."""
+    freed = set()
+    for place, question in enumerate(reading.questions):
+        entry = question.entry
+        if entry.state == TO_CONFIRM and settled(entry.facts, known, confirmed, day):
+            reading.questions[place] = question._replace(entry=dataclasses.replace(entry, state=IN_USE))
+            freed.add(entry.code)
+    return frozenset(freed)
+
+
+async def _upsert_facts(session: AsyncSession, shipped: Register) -> None:
+    """Write the facts that are new or differ; those that are gone stay for the questions that once named them."""
+    held = await facts_of_register(session)
+    changed = [fact for fact in (shipped.facts or {}).values() if held.get(fact.id) != fact]
+    if changed:
+        statement = upsert(LegalFact)
+        told = {name: statement.excluded[name] for name in dataclasses.asdict(changed[0]) if name != "id"}
+        await session.execute(
+            statement.on_conflict_do_update(index_elements=["id"], set_=told),
+            [dataclasses.asdict(fact) for fact in changed],
+        )
 
 
 async def _upsert_instruments(session: AsyncSession, shipped: Register) -> int:
@@ -230,8 +280,10 @@ async def _upsert_instruments(session: AsyncSession, shipped: Register) -> int:
     return written
 
 
-async def _create(session: AsyncSession, plan: Plan, unit_id: uuid.UUID | None, now: dt.datetime) -> None:
-    revisions = [(new_id(), entry, _revision(new_id(), 1, entry, now)) for entry in plan.created]
+async def _create(
+    session: AsyncSession, plan: Plan, unit_id: uuid.UUID | None, now: dt.datetime, author_id: uuid.UUID | None
+) -> None:
+    revisions = [(new_id(), entry, _revision(new_id(), 1, entry, now, author_id)) for entry in plan.created]
     questions = [
         {
             "id": question_id,
@@ -248,9 +300,10 @@ async def _create(session: AsyncSession, plan: Plan, unit_id: uuid.UUID | None, 
         await _write_revisions(session, revisions)
 
 
-async def _revise(session: AsyncSession, plan: Plan, now: dt.datetime) -> None:
+async def _revise(session: AsyncSession, plan: Plan, now: dt.datetime, author_id: uuid.UUID | None) -> None:
     revisions = [
-        (held.question_id, entry, _revision(new_id(), held.number + 1, entry, now)) for held, entry in plan.revised
+        (held.question_id, entry, _revision(new_id(), held.number + 1, entry, now, author_id))
+        for held, entry in plan.revised
     ]
     if revisions:
         await _write_revisions(session, revisions)
@@ -275,10 +328,13 @@ async def _write_revisions(session: AsyncSession, revisions: Iterable[tuple[uuid
             {"revision_id": revision["id"], "instrument": one.instrument, "article": one.article} for one in entry.basis
         ]
     await session.execute(insert(QuestionRevision), rows)
-    await session.execute(insert(QuestionBasis), bases)
+    if bases:  # drafts may have none
+        await session.execute(insert(QuestionBasis), bases)
 
 
-def _revision(revision_id: uuid.UUID, number: int, entry: Entry, now: dt.datetime) -> dict[str, Any]:
+def _revision(
+    revision_id: uuid.UUID, number: int, entry: Entry, now: dt.datetime, author_id: uuid.UUID | None
+) -> dict[str, Any]:
     letters = [letter for letter, _ in entry.options]
     ids = dict(zip(letters, option_ids(revision_id, letters), strict=True))
     return {
@@ -295,5 +351,6 @@ def _revision(revision_id: uuid.UUID, number: int, entry: Entry, now: dt.datetim
         "explanation": entry.explanation,
         "basis": [dataclasses.asdict(one) for one in entry.basis],
         "facts": list(entry.facts),
+        "author_id": author_id,
         "created_at": now,
     }

@@ -92,6 +92,7 @@ async def challenge(connection: Connection, library: Library, asker: Asker) -> N
         revision_ids=drawn(pool, asker.rules, match_id, list(pasts.values())),
         holders=[(asker.ticket_id, asker.officer_id)],
         now=now,
+        bank_version=pool.version,
     )
     await put_down(connection, [made])
     await connection.execute(OPEN_CHALLENGE, match_id, asker.officer_id, opponent["id"], now, now + CHALLENGE_LASTS)

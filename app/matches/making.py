@@ -41,6 +41,7 @@ class Made:
     recorded_paper_id: uuid.UUID | None = None
     first_seat: int = 1
     existing: tuple[int, int] | None = None
+    bank_version: int | None = None  # of the pool it was drawn from; None where nothing was drawn
 
     @property
     def seconds(self) -> int:
@@ -135,4 +136,5 @@ def _seat_row(run_id: uuid.UUID, made: Made, seat: int, ticket_id: uuid.UUID, of
         closes_at(made.rules, made.day),
         matches.required_per_day,
         matches.counted_per_day,
+        made.bank_version,
     )

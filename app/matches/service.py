@@ -315,6 +315,7 @@ class MatchDesk:
             revision_ids=drawn(pool, rules, match_id, pasts),
             holders=[(ticket.ticket_id, ticket.officer_id) for ticket in pair],
             now=now,
+            bank_version=pool.version,
         )
 
 

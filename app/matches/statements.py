@@ -320,15 +320,15 @@ FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::int[], $6::text[],
 MAKE_SEATS = """
 WITH seats AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::int[], $6::uuid[], $7::uuid[], $8::date[],
-                         $9::text[], $10::int[], $11::timestamptz[], $12::timestamptz[], $13::int[], $14::int[])
+                         $9::text[], $10::int[], $11::timestamptz[], $12::timestamptz[], $13::int[], $14::int[], $15::int[])
         AS w(paper_id, ticket_id, match_id, run_id, seat, contest_id, officer_id, day, revision_ids, points,
-             opened_at, closes_at, matches_required, matches_countable)
+             opened_at, closes_at, matches_required, matches_countable, bank_version)
 ),
 papers AS (
     INSERT INTO paper (id, contest_id, officer_id, day, kind, revision_ids, points_per_question, opened_at, closes_at,
-                       match_id, run_id, seat)
+                       match_id, run_id, seat, bank_version)
     SELECT paper_id, contest_id, officer_id, day, 'match', revision_ids::uuid[], points, opened_at, closes_at,
-           match_id, run_id, seat
+           match_id, run_id, seat, bank_version
     FROM seats
 ),
 days AS (

@@ -15,7 +15,7 @@ from app.roster.access import PasswordChangeRequired
 if TYPE_CHECKING:
     import datetime as dt
     import uuid
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from app.bank.cache import Library
     from app.papers.hot_path import Connection
@@ -121,10 +121,18 @@ async def locked_past(
     await connection.execute(LOCK_OFFICERS, wanted)
     rows = sorted(await connection.fetch(HISTORY, wanted, now, day), key=lambda row: row["day"])
     revisions = await library.revisions(revision for row in rows for revision in row["revision_ids"])
-    past = {officer: Past({}, set(), set()) for officer in wanted}
+    question_of = {revision: view.question_id for revision, view in revisions.items()}
+    return pasts_of(rows, question_of, wanted, day=day)
+
+
+def pasts_of(
+    rows: Iterable[Any], question_of: Mapping[uuid.UUID, uuid.UUID], officers: Iterable[uuid.UUID], *, day: dt.date
+) -> dict[uuid.UUID, Past]:
+    """Return what HISTORY rows, ordered by day, tell of these officers."""
+    past = {officer: Past({}, set(), set()) for officer in officers}
     for row in rows:
         held = past[row["officer_id"]]
-        questions = [revisions[revision].question_id for revision in row["revision_ids"]]
+        questions = [question_of[revision] for revision in row["revision_ids"]]
         if row["kind"] == "challenge":
             held.promised.update(questions)
             continue

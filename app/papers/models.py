@@ -13,7 +13,10 @@ from app.core.ids import new_id
 
 
 class Paper(Base):
-    """The questions handed to one officer; never changed after it was issued."""
+    """The questions handed to one officer; never changed after it was issued.
+
+    `bank_version` is that of the pool it was drawn from; of a match, on the papers of whom it was drawn for.
+    """
 
     __tablename__ = "paper"
     __table_args__ = (
@@ -48,6 +51,7 @@ class Paper(Base):
     match_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("match.id"))
     run_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("match_run.id"))
     seat: Mapped[int | None] = mapped_column(SmallInteger)
+    bank_version: Mapped[int | None]
 
 
 class Answer(Base):

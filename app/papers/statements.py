@@ -119,13 +119,14 @@ ORDER BY s.ord
 ISSUE = """
 WITH wanted AS (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::date[], $5::text[], $6::int[], $7::timestamptz[],
-                         $8::timestamptz[], $9::int[], $10::int[])
+                         $8::timestamptz[], $9::int[], $10::int[], $11::int[])
         AS w(id, contest_id, officer_id, day, revision_ids, points, opened_at, closes_at, matches_required,
-             matches_countable)
+             matches_countable, bank_version)
 ),
 issued AS (
-    INSERT INTO paper (id, contest_id, officer_id, day, kind, revision_ids, points_per_question, opened_at, closes_at)
-    SELECT id, contest_id, officer_id, day, 'quiz', revision_ids::uuid[], points, opened_at, closes_at
+    INSERT INTO paper (id, contest_id, officer_id, day, kind, revision_ids, points_per_question, opened_at, closes_at,
+                       bank_version)
+    SELECT id, contest_id, officer_id, day, 'quiz', revision_ids::uuid[], points, opened_at, closes_at, bank_version
     FROM wanted ORDER BY officer_id, day, contest_id
     ON CONFLICT (contest_id, officer_id, day) WHERE kind = 'quiz' DO NOTHING
     RETURNING id, contest_id, officer_id, day, revision_ids

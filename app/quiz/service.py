@@ -19,9 +19,10 @@ from app.papers.views import paper_view
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from app.bank.cache import BankCache
+    from app.bank.rules import Pool
     from app.core.database import Database
     from app.papers.asking import Past
     from app.papers.hot_path import Connection
@@ -102,8 +103,11 @@ class QuizDesk:
         papers, failed = [], dict[tuple[Any, ...], Exception]()
         for row in rows:
             rules = rules_of(row["rules"])
+            pool = await self._library.pool(
+                version=row["bank_version"], owners=list(row["contest_unit_path"]), day=row["day"]
+            )
             try:
-                drawn = await self._drawn(row, rules, past[_key(row)])
+                drawn = _drawn(pool, row, rules, past[_key(row)])
             except BankTooSmall as error:
                 failed[_key(row)] = error
                 continue
@@ -119,6 +123,7 @@ class QuizDesk:
                     closes_at(rules, row["day"]),
                     rules.matches.required_per_day,
                     rules.matches.counted_per_day,
+                    pool.version,
                 )
             )
         if not papers:
@@ -136,26 +141,6 @@ class QuizDesk:
             past |= {_key(of_day[officer]): held for officer, held in found.items()}
         return past
 
-    async def _drawn(self, row: Any, rules: PlayRules, past: Past) -> list[uuid.UUID]:
-        quiz = rules.daily_quiz
-        pool = await self._library.pool(
-            version=row["bank_version"], owners=list(row["contest_unit_path"]), day=row["day"]
-        )
-
-        def drawn(excluded: set[uuid.UUID]) -> list[uuid.UUID]:
-            return draw(
-                pool,
-                seed=f"{row['contest_id']}:{row['officer_id']}:{row['day']}",
-                counts={"single": quiz.single, "multiple": quiz.multiple, "true_false": quiz.true_false},
-                seen=past.seen,
-                excluded=excluded,
-            )
-
-        try:
-            return drawn(past.barred)
-        except BankTooSmall:  # the day's quiz comes before colleagues' challenges: those that share a question wait
-            return drawn(past.barred - past.promised)
-
     async def _attempts(self, connection: Connection, rows: Sequence[Any]) -> dict[tuple[Any, ...], dict[str, Any]]:
         """Return the Attempts of these officers' papers of the day; a new snapshot shows those of other processes."""
         if not rows:
@@ -169,6 +154,28 @@ class QuizDesk:
             _key(paper): paper_view(paper, answers.get(paper["id"], []), revisions, now=now[_key(paper)])
             for paper in papers
         }
+
+
+def _drawn(pool: Pool, row: Any, rules: PlayRules, past: Past) -> list[uuid.UUID]:
+    quiz = rules.daily_quiz
+    counts = {"single": quiz.single, "multiple": quiz.multiple, "true_false": quiz.true_false}
+    return drawn(pool, _key(row), counts, past)
+
+
+def seed_of(contest_id: uuid.UUID, officer_id: uuid.UUID, day: dt.date) -> str:
+    """Return the seed of an officer's quiz of a day."""
+    return f"{contest_id}:{officer_id}:{day}"
+
+
+def drawn(
+    pool: Pool, whose: tuple[uuid.UUID, uuid.UUID, dt.date], counts: Mapping[str, int], past: Past
+) -> list[uuid.UUID]:
+    """Return the revisions of a quiz of (contest, officer, day); raises BankTooSmall."""
+    seed = seed_of(*whose)
+    try:
+        return draw(pool, seed=seed, counts=counts, seen=past.seen, excluded=past.barred)
+    except BankTooSmall:  # the day's quiz comes before colleagues' challenges: those that share a question wait
+        return draw(pool, seed=seed, counts=counts, seen=past.seen, excluded=past.barred - past.promised)
 
 
 def _key(row: Any) -> tuple[uuid.UUID, uuid.UUID, dt.date]:

@@ -118,12 +118,106 @@ def test_looking_up_rare_pieces_finds_every_pair(stems, share):
     assert {(one.row, other.row) for one, other, _ in look_alikes(located, share)} == expected
 
 
-def test_a_key_letter_that_is_right_too_often_is_a_warning(tmp_path):
+def test_equal_stems_are_told_once_each_not_in_every_pair():
+    located = [Located("", number, entry(f"q-{number}", stem="同一道题（　）。")) for number in range(50)]
+    said = [(problem.code, problem.detail[:9]) for problem in bank_problems(located, Register(LAW))]
+    assert said == [(f"q-{number}", "题干与 q-0 几") for number in range(1, 50)]
+    assert len(list(look_alikes(located, 0.8))) == 50 * 49 // 2
+
+
+def test_a_lopsided_bank_is_an_error_of_the_whole(tmp_path):
     report = check_directory(write_bank(tmp_path, questions(20, 0, 20)), TODAY)
-    assert [problem.detail[:14] for problem in report.warnings] == [
-        "单选题中答案为 B 的占10",
-        "判断题中答案为 A 的占10",
+    told = [problem.detail.partition("可得")[0] for problem in report.errors]
+    assert told[:2] == ["单选题“总选B”", "判断题“总选正确”"]
+    assert told[2].startswith("案例题只有0题")
+    assert "偏高" in report.render()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"stem": "众所周知，听证的期限是（　）。"}, "stem “众所周知”是放在哪里都行的话，请改写。"),
+        ({"explanation": "待补充。"}, "explanation “待补充”是没有写完的地方，请改写。"),
+        ({"stem": "本题考查的期限是（　）。"}, "stem “本题”是指题目自己的话，请改写。"),
+        ({"options": {"A": "TODO", "B": "七日", "C": "十日"}}, "options.A “TODO”是没有写完的地方，请改写。"),
+        ({"stem": "行政机关不得不（　）。"}, "stem “不得不”是双重否定，容易误读，请改成肯定的说法。"),
+        ({"stem": "不属于不予处罚情形的是（　）。"}, "“不属于不予”是双重否定"),
+        ({"stem": "处罚非经审核不可的是（　）。"}, "“非经审核不可”是双重否定"),
+    ],
+)
+def test_wording_that_a_shipped_question_must_not_have(tmp_path, changes, said):
+    told = found(tmp_path, question(**changes))
+    assert len(told) == 1
+    assert said in told[0]
+
+
+@pytest.mark.parametrize(
+    "stem",
+    [
+        "未经批准不得排放的是（　）。",
+        "没有不良影响的是（　）。",
+        "因不可抗力非法排污的是（　）。",
+        "《本题》规定的是（　）。",
+    ],
+)
+def test_what_only_looks_like_bad_wording_is_none(tmp_path, stem):
+    assert found(tmp_path, question(stem=stem)) == []
+
+
+def test_a_multiple_has_four_or_five_options_and_at_most_four_right(tmp_path):
+    options = {letter: f"第{letter}种" for letter in "ABCDEF"}
+    six = question("q-6", "multiple", options=options, key=list("ABCDE"))
+    three = question("q-3", "multiple", options=dict(list(options.items())[:3]))
+    assert found(tmp_path, six, three) == [
+        "q-6 options 多选题应当有4至5个选项，现有6个，请改正。",
+        "q-6 key 多选题应当有2至4个答案，现有5个，请改正。",
+        "q-3 options 多选题应当有4至5个选项，现有3个，请改正。",
     ]
+
+
+def test_options_of_very_unlike_length_are_a_warning(tmp_path):
+    options = {"A": "五日", "B": "自收到告知书之日起七日", "C": "十日"}
+    items = [question(options=options), question("q-2", "true_false"), question("q-3", difficulty=9)]
+    report = check_directory(write_bank(tmp_path, items), TODAY)
+    assert [problem.detail for problem in report.warnings] == ["选项长短悬殊（2至11字），请改得相近。"]
+
+
+def test_a_basis_that_ends_within_90_days_is_a_warning(tmp_path):
+    rests: dict[str, Any] = {"basis": [{"instrument": "裁量权规定(2022)", "article": "第五条"}], "facts": ["lf-2"]}
+    retired = question("q-0", state="retired", stem="已经停用的一题（　）。", **rests)
+    write_bank(tmp_path, [retired, *questions(6, **rests)])
+    (warning,) = check_directory(tmp_path, TODAY).warnings
+    assert warning.detail.startswith("《裁量权规定(2022)》的效力止于2026-12-31，还有38天，涉及6题（single-001、")
+    assert "single-005等），" in warning.detail
+    assert check_directory(tmp_path, dt.date(2026, 10, 1)).warnings == ()
+    assert len(check_directory(tmp_path, dt.date(2026, 10, 2)).warnings) == 1
+    assert check_directory(tmp_path, dt.date(2027, 1, 1)).warnings == ()
+
+
+def test_a_fact_that_ends_with_its_instrument_is_not_told_apart(tmp_path):
+    facts = [FACTS[0], {**FACTS[1], "valid_to": "2026-12-31"}]
+    rests: dict[str, Any] = {"basis": [{"instrument": "裁量权规定(2022)", "article": "第五条"}], "facts": ["lf-2"]}
+    (warning,) = check_directory(write_bank(tmp_path, [question(**rests)], facts=facts), TODAY).warnings
+    assert warning.detail.startswith("《裁量权规定(2022)》的效力止于2026-12-31")
+
+
+def test_a_fact_that_ends_soon_is_a_warning_too(tmp_path):
+    facts = [{**FACT, "valid_to": "2026-12-01"}]
+    (warning,) = check_directory(write_bank(tmp_path, [question()], facts=facts), TODAY).warnings
+    assert warning.detail.startswith(
+        "事实 lf-1（《行政处罚法》第六十三条）的效力止于2026-12-01，还有8天，涉及1题（q-001）"
+    )
+
+
+@pytest.mark.parametrize(
+    ("article", "right"), [("第六十三条第二款", True), ("第六十四条", False), ("第六十三条之一", False)]
+)
+def test_an_article_must_be_registered_even_for_a_draft(tmp_path, article, right):
+    basis = [{"instrument": "行政处罚法", "article": article}]
+    told = found(tmp_path, question(basis=basis, facts=[], state="draft"))
+    assert told == (
+        [] if right else [f"q-001 basis 《行政处罚法》{article}没有登记条文事实，无从核对；请改正条号，或先登记该条。"]
+    )
 
 
 def test_the_register_knows_other_spellings():

@@ -67,10 +67,14 @@ async def test_a_units_own_questions_are_drawn_below_it_only(town, services, tmp
 
 
 async def test_the_pool_knows_topics_and_lengths(services, tmp_path):
-    await fill(services, tmp_path, [question(stem="十个字的题干（　）。", topic="水")])
+    stems = ["十个字的题干（　）。", "某厂的题（　）。"]
+    await fill(services, tmp_path, [question(f"q-{stem}"[:3], stem=stem, topic="水") for stem in stems])
     async with services.database.reads() as session:
         pool = await load_pool(session, owners=[], day=TODAY)
-    assert [(one.topic, one.stem_length) for one in pool.cells["single", "水"]] == [("水", 10)]
+    assert {(one.topic, one.stem_length, one.case) for one in pool.cells["single", "水"]} == {
+        ("水", 10, False),
+        ("水", 8, True),
+    }
 
 
 async def test_a_revision_shows_options_in_order_and_the_key_by_id(services, tmp_path):

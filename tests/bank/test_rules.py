@@ -6,12 +6,13 @@ import datetime as dt
 import random
 import uuid
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.bank.rules import ORDER, Drawable, Pool, draw, questions_needed
+from app.bank.rules import ORDER, Drawable, Pool, draw, is_case, questions_needed
 from app.contests.rules import BankTooSmall
 from tests.times import TODAY
 
@@ -20,7 +21,7 @@ QUIZ = {"single": 4, "multiple": 3, "true_false": 3}
 
 
 def drawable(number: int, kind: str, topic: str) -> Drawable:
-    return Drawable(uuid.UUID(int=number + 10**6), uuid.UUID(int=number), kind, topic, 30)
+    return Drawable(uuid.UUID(int=number + 10**6), uuid.UUID(int=number), kind, topic, 30, case=False)
 
 
 def pool_of(*cells: tuple[str, str, int]) -> tuple[Pool, list[Drawable]]:
@@ -67,14 +68,16 @@ def test_a_draw_keeps_its_promises(situation):
     used = Counter(item.topic for item in paper)
     left = [item for item in eligible if item not in paper]
     for item in paper:
-        if used[item.topic] > 1:
-            # No question of an unused topic could stand in its place.
-            assert all(used[other.topic] for other in left if other.kind == item.kind)
-        same = [other for other in left if (other.kind, other.topic) == (item.kind, item.topic)]
+        others = [other for other in left if other.kind == item.kind]
+        same = [other for other in others if other.topic == item.topic]
         if item.question_id in seen:
             assert all(seen.get(other.question_id, dt.date.min) >= seen[item.question_id] for other in same)
-            fresh = [other for other in left if other.kind == item.kind and other.question_id not in seen]
-            assert all(used[other.topic] for other in fresh)
+            assert all(other.question_id in seen for other in others)
+        else:
+            others = [other for other in others if other.question_id not in seen]
+        if used[item.topic] > 1:
+            # No question of an unused topic could stand in its place.
+            assert all(used[other.topic] for other in others)
 
 
 @settings(deadline=None)
@@ -157,3 +160,46 @@ def test_an_empty_order_is_an_empty_paper():
 
 def test_questions_needed_for_a_contest_without_repeats():
     assert questions_needed(QUIZ, 21) == {"single": 84, "multiple": 63, "true_false": 63}
+
+
+@pytest.mark.parametrize(
+    "stem",
+    [
+        "某厂2026年9月超标排放，执法人员应当（　）。",
+        "张某不服处罚决定，可以（　）。",
+        "甲公司明知乙无证仍委托其处置，对甲公司应当（　）。",
+        "2026年9月12日，一辆货车遗洒污染物。",
+        "2026年10月，执法人员使用了扣押的车辆。",
+        "执法人员在巡查中发现有人倾倒废液，情况紧急，应当（　）。",
+    ],
+)
+def test_a_stem_about_somebody_is_a_case(stem):
+    assert is_case(stem)
+
+
+@pytest.mark.parametrize(
+    "stem",
+    [
+        "当事人要求听证的，应当在行政机关告知后的（　）提出。",
+        "执法人员对企业当场作出罚款决定的最高限额是（　）。",
+        "自2026年8月15日起施行的是（　）。",
+        "2026年8月15日以前的行为适用（　）。",
+        "某些情形下可以不予处罚。",
+        "含甲醛、甲苯的废气应当（　）。",
+    ],
+)
+def test_a_rule_is_no_case(stem):
+    assert not is_case(stem)
+
+
+def test_matches_draw_short_stems_that_are_no_cases():
+    one = drawable(1, "single", "水")
+    pool = Pool(
+        [
+            one,
+            replace(one, question_id=uuid.UUID(int=2), stem_length=61),
+            replace(one, question_id=uuid.UUID(int=3), case=True),
+        ]
+    )
+    assert set(pool.short(60).place) == {one.question_id}
+    assert pool.short(60) is pool.short(60)

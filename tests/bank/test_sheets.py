@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 
 from app.bank.files import MOST_QUESTIONS, Reading
-from app.bank.sheets import read_upload
+from app.bank.uploads import read_upload
 from app.core.errors import UnsupportedMedia
 
 HEADER = [

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from tests.questions import right
+from app.bank.models import QuestionRevision
+from tests.questions import BASIS_CANARY, right
 from tests.scenarios.world import BUREAU_OF, HERE, PASSWORD, World, questions_of, roster_of
 from tests.times import TODAY
 
@@ -46,7 +48,10 @@ def json(**body: Any) -> dict[str, Any]:
     "GET /api/v1/daily-quiz/today",
     "GET /api/v1/drafts",
     "GET /api/v1/exemptions",
+    "GET /api/v1/exports/questions",
     "GET /api/v1/flags",
+    "GET /api/v1/imports/questions/template",
+    "GET /api/v1/instruments",
     "GET /api/v1/matches",
     "GET /api/v1/me",
     "GET /api/v1/notices",
@@ -54,6 +59,10 @@ def json(**body: Any) -> dict[str, Any]:
     "GET /api/v1/officers",
     "GET /api/v1/participation/me",
     "GET /api/v1/questions",
+    "GET /api/v1/questions/expiring",
+    "GET /api/v1/questions/statistics",
+    "GET /api/v1/questions/suspicious",
+    "GET /api/v1/questions/warnings",
     "GET /api/v1/rankings/branches",
     "GET /api/v1/rankings/branches.csv",
     "GET /api/v1/rankings/branches.xlsx",
@@ -86,6 +95,8 @@ async def _asset(_world: World, _who: str | None, _place: str) -> Call:
     "GET /api/v1/imports/{import_id}/credentials.xlsx",
     "GET /api/v1/notices/{notice_id}",
     "GET /api/v1/questions/{question_id}",
+    "GET /api/v1/questions/{question_id}/life",
+    "GET /api/v1/questions/{question_id}/statistics",
 )
 async def _one_thing(world: World, _who: str | None, place: str) -> Call:
     things = ("contest", "import", "notice", "question")
@@ -208,6 +219,29 @@ async def _fill(world: World, _who: str | None, place: str) -> Call:
 @call("POST /api/v1/imports/questions")
 async def _questions(world: World, _who: str | None, _place: str) -> Call:
     return Call({}, {"files": {"file": ("题库.csv", questions_of(world))}})
+
+
+@call("POST /api/v1/instruments/{name}/confirm")
+async def _confirm_instrument(_world: World, _who: str | None, _place: str) -> Call:
+    return Call({"name": BASIS_CANARY}, json(by="法制科 李明", on=TODAY.isoformat()))
+
+
+@call("POST /api/v1/instruments/{name}/withdraw")
+async def _withdraw_instrument(_world: World, _who: str | None, _place: str) -> Call:
+    return Call({"name": BASIS_CANARY}, json(reason="文本已修订"))
+
+
+@call("POST /api/v1/questions/{question_id}/state")
+async def _retire(world: World, _who: str | None, place: str) -> Call:
+    return Call({"question_id": world.ids["question", place]}, json(state="retired"))
+
+
+@call("GET /api/v1/questions/{question_id}/why")
+async def _why(world: World, _who: str | None, place: str) -> Call:
+    paper = world.papers[f"{place}001"]
+    async with world.town.services.database.reads() as session:  # papers name texts, administration names questions
+        text = await session.get_one(QuestionRevision, uuid.UUID(paper["questions"][0]["question_id"]))
+    return Call({"question_id": str(text.question_id)}, {"params": {"attempt": paper["id"]}})
 
 
 # The daily quiz: one's own paper, or (who has none, or elsewhere) an officer's.

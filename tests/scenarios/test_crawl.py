@@ -40,15 +40,19 @@ SEES_PHONES = {
     "市局处长": {"联络员", "分局长"},
 }
 QUERIES = {
+    "attempt": str(uuid.UUID(int=7)),
     "action": "contest.open",
     "branch_officers": "2",
     "bureau_officers": "2",
     "collectives": "2",
     "cursor": "MQ==",
     "day": TODAY.isoformat(),
+    "least": "10",
     "from": TODAY.isoformat(),
     "kind": "liaison",
     "limit": "5",
+    "order": "discrimination",
+    "owner": "own",
     "month": "2026-11",
     "q": "题",
     "state": "in_use",
@@ -56,6 +60,8 @@ QUERIES = {
     "subject_id": "x",
     "to": TODAY.isoformat(),
     "topic": "专题1",
+    "waiting": "true",
+    "within": "30",
 }
 FILE = {"file": ("a.csv", b"a,b\n1,2\n")}
 
@@ -118,7 +124,7 @@ class Watch:
         assert ROBOT_KEY not in text, where
         shown = {name for name, phone in PHONES.items() if phone in text}
         assert shown <= SEES_PHONES.get(who or "", set()) | {who}, f"{where} shows the phones of {shown}"
-        if who == "管理员" and "/questions" in endpoint:
+        if who == "管理员" and ("/questions" in endpoint or "/instruments" in endpoint):
             return reply
         self._canaries(where, text, self._world.answered[who or ""])
         if "json" in reply.headers.get("content-type", "") and reply.content:

@@ -1,0 +1,102 @@
+"""HTTP: the register of instruments, and confirming them one by one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from app.bank.confirming import service
+from app.bank.confirming.queries import Registered, instruments
+from app.bank.confirming.schemas import ConfirmIn, ConfirmOut, InstrumentPage, WithdrawIn
+from app.bank.routes import QuestionAdministrator, question_administrator
+from app.core.errors import Forbidden
+from app.core.http import encode_cursor, next_link, problems, read_cursor
+from app.core.wiring import Services, Wired
+from app.roster.access import Caller
+from app.roster.models import UnitKind
+
+router = APIRouter(tags=["Questions"])
+
+
+@router.get(
+    "/instruments",
+    operation_id="list_instruments",
+    dependencies=[Depends(question_administrator)],
+    responses=problems(400, 401, 403, 422),
+)
+async def list_instruments(
+    request: Request,
+    response: Response,
+    wired: Wired,
+    waiting: bool = False,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> InstrumentPage:
+    """List the register's instruments by name; `waiting`: only those for which questions wait to be confirmed."""
+    place = read_cursor(cursor, str)
+    async with wired.database.reads() as session:
+        found = await instruments(session, after=place[0] if place else None, limit=limit + 1, waiting=waiting)
+    following = encode_cursor(found[limit - 1].instrument.name) if len(found) > limit else None
+    next_link(request, response, following)
+    return InstrumentPage.model_validate({"items": [_wire(one) for one in found[:limit]], "next": following})
+
+
+@router.post(
+    "/instruments/{name}/confirm", operation_id="confirm_instrument", responses=problems(400, 401, 403, 404, 409, 422)
+)
+async def confirm_instrument(name: str, body: ConfirmIn, caller: QuestionAdministrator, wired: Wired) -> ConfirmOut:
+    """Note who has found the registered text to be the law; the questions that waited for it come into use.
+
+    The same again changes nothing. A later import of the register keeps it.
+    """
+    _require_bureau(caller)
+    async with wired.database.sessions.begin() as session:
+        now = await wired.clock.now(session)
+        done = await service.confirm(
+            session, name, by=body.by, on=body.on, note=body.note, now=now, actor_id=caller.officer_id
+        )
+    return await _done(wired, done)
+
+
+@router.post(
+    "/instruments/{name}/withdraw", operation_id="withdraw_instrument", responses=problems(400, 401, 403, 404, 422)
+)
+async def withdraw_instrument(
+    name: str, caller: QuestionAdministrator, wired: Wired, body: WithdrawIn | None = None
+) -> ConfirmOut:
+    """Take this installation's confirmation back; the questions that rested on it wait again."""
+    _require_bureau(caller)
+    async with wired.database.sessions.begin() as session:
+        now = await wired.clock.now(session)
+        reason = body.reason if body else None
+        done = await service.withdraw(session, name, now=now, actor_id=caller.officer_id, reason=reason)
+    return await _done(wired, done)
+
+
+def _require_bureau(caller: Caller) -> None:
+    if caller.unit_kind not in {UnitKind.BUREAU, UnitKind.PROVINCE}:
+        raise Forbidden("共享题库关系到全市，请由市局或省厅的管理员确认法律依据。")
+
+
+async def _done(wired: Services, done: service.Confirmed) -> ConfirmOut:
+    async with wired.database.reads() as session:
+        (one,) = await instruments(session, only=done.name)
+    return ConfirmOut.model_validate({"instrument": _wire(one), "changed": done.changed, "moved": done.questions})
+
+
+def _wire(one: Registered) -> dict[str, Any]:
+    instrument, confirmation, in_use, to_confirm = one
+    return {
+        "name": instrument.name,
+        "full_name": instrument.full_name,
+        "issuer": instrument.issuer,
+        "in_force_from": instrument.in_force_from,
+        "in_force_to": instrument.in_force_to,
+        "checked_to": instrument.checked_to,
+        "confirmed_by": instrument.confirmed_by,
+        "confirmed_on": confirmation.confirmed_on if confirmation else None,
+        "confirmation_note": confirmation.note if confirmation else None,
+        "note": instrument.note,
+        "questions": {"in_use": in_use, "to_confirm": to_confirm},
+    }

@@ -1,0 +1,110 @@
+"""Reads questions out of Word documents (.docx): paragraphs in the plain layout, and tables with our columns."""
+
+from __future__ import annotations
+
+import io
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import docx
+from docx.oxml.ns import qn
+from docx.table import Table
+
+from app.bank.packages import Hostile, check_package
+from app.bank.plain import take_lines
+from app.bank.sheets import is_header, table_questions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from docx.document import Document
+    from docx.text.paragraph import Paragraph
+
+    from app.bank.files import Reading
+
+_UNREADABLE = "文件无法读取，可能已损坏或加了密码；请在 Word 里另存为 .docx 再上传。"
+_LETTERS = {"upperLetter", "lowerLetter"}
+_NUMERALS = "一二三四五六七八九十"
+
+
+def read_document(reading: Reading, content: bytes) -> None:
+    """Add a document's questions to `reading`; a row is a paragraph's number, or that of a table's row in the table.
+
+    A table whose first row names our columns is read as a sheet, any other cell by cell as paragraphs.
+    """
+    try:
+        check_package(content)
+        document = docx.Document(io.BytesIO(content))
+    except Hostile as error:
+        reading.wrong("", None, str(error))
+        return
+    except Exception:  # noqa: BLE001 - python-docx lets errors of zipfile, lxml and its own through
+        reading.wrong("", None, _UNREADABLE)
+        return
+    sheets: list[list[list[str]]] = []
+    lines = list(enumerate(_lines(document, sheets), start=1))
+    for sheet in sheets:
+        filled = [(number, row) for number, row in enumerate(sheet, start=1) if any(row)]
+        reading.take("", list(table_questions(reading, filled)))
+    if not sheets or any(line.strip() for _, line in lines):
+        take_lines(reading, lines)
+
+
+def _lines(document: Document, sheets: list[list[list[str]]]) -> Iterator[str]:
+    """Yield the lines outside question tables; those tables are put into `sheets`."""
+    marks = _Marks(document)
+    for block in document.iter_inner_content():
+        if not isinstance(block, Table):
+            yield from (marks.before(block) + block.text).split("\n")
+            continue
+        rows = [[cell.text.strip() for cell in row.cells] for row in block.rows]
+        if rows and is_header(rows[0]):
+            sheets.append(rows)
+            continue
+        for row in block.rows:
+            for paragraph in (paragraph for cell in row.cells for paragraph in cell.paragraphs):
+                yield from (marks.before(paragraph) + paragraph.text).split("\n")
+
+
+class _Marks:
+    """The numbers and letters that Word shows before list paragraphs and keeps out of their text."""
+
+    def __init__(self, document: Document) -> None:
+        self._formats: dict[tuple[str, str], str] = {}
+        self._counts: defaultdict[str, dict[int, int]] = defaultdict(dict)
+        part: Any = next(
+            (one.target_part for one in document.part.rels.values() if one.reltype.endswith("/numbering")), None
+        )
+        if part is None:
+            return
+        levels = {
+            abstract.get(qn("w:abstractNumId")): {
+                level.get(qn("w:ilvl")): level.find(qn("w:numFmt")) for level in abstract.findall(qn("w:lvl"))
+            }
+            for abstract in part.element.findall(qn("w:abstractNum"))
+        }
+        for number in part.element.findall(qn("w:num")):
+            pointed = number.find(qn("w:abstractNumId"))
+            for level, form in levels.get(pointed.get(qn("w:val")), {}).items():
+                if form is not None:
+                    self._formats[number.get(qn("w:numId")), level] = form.get(qn("w:val"))
+
+    def before(self, paragraph: Paragraph) -> str:
+        """Return the mark before a paragraph: 「3. 」, 「B. 」, 「二、」 or nothing; lower levels begin anew."""
+        form_of: Any = paragraph._p.pPr  # noqa: SLF001 - the public API does not tell a list's marks
+        place = form_of.numPr if form_of is not None else None
+        if place is None or place.numId is None or not paragraph.text.strip():
+            return ""
+        number, level = str(place.numId.val), place.ilvl.val if place.ilvl is not None else 0
+        counts = self._counts[number]
+        counts[level] = counts.get(level, 0) + 1
+        for lower in [one for one in counts if one > level]:
+            del counts[lower]
+        form, count = self._formats.get((number, str(level)), ""), counts[level]
+        if form == "decimal":
+            return f"{count}. "
+        if form in _LETTERS and count <= len("ABCDEFGH"):
+            return f"{chr(ord('A') + count - 1)}. "
+        if form.startswith("chinese") and count <= len(_NUMERALS):
+            return f"{_NUMERALS[count - 1]}、"
+        return ""

@@ -1,0 +1,287 @@
+"""Reads questions in the common plain layout: numbered stems, A. B. C. D., 答案：, 解析：, as pasted from Word."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from app.bank.entries import DRAFT, IN_USE, STATES, TRUE_FALSE
+from app.bank.files import MOST_QUESTIONS, Raw
+from app.bank.sheets import cited, difficulty_of, facts_of, key_of, key_problem, known_kind, known_state
+from app.bank.texts import NO_TOPIC, code_of
+from app.contests.rules import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from app.bank.files import Reading
+
+_NAMES = {
+    "key": "正确答案|参考答案|标准答案|答案",
+    "explanation": "答案解析|试题解析|答案说明|解析",
+    "kind": "题型",
+    "basis": "法律依据|依据",
+    "difficulty": "难度",
+    "topic": "专题|知识点",
+    "code": "编号",
+    "facts": "事实",
+    "state": "状态",
+}
+_FIELD_OF = {word: name for name, words in _NAMES.items() for word in words.split("|")}
+_WORD = "|".join(sorted(_FIELD_OF, key=len, reverse=True))
+_FIELD = re.compile(rf"\s*(?:[【\[]\s*({_WORD})\s*[】\]]\s*[:：]?|({_WORD})\s*[:：])\s*(.*)", re.DOTALL)
+_FIELD_WITHIN = re.compile(rf"[ \t　;；]+(?=(?:[【\[]\s*)?(?:{_WORD})\s*[】\]]?\s*[:：])")
+_LETTER = "(?:[（(][ \t]*[A-Ha-hＡ-Ｈａ-ｈ][ \t]*[）)][.．、]?|[A-Ha-hＡ-Ｈａ-ｈ][ \t]*[.．、:：)）])"
+_OPTION = re.compile(rf"\s*({_LETTER})[ \t　]*(.*)", re.DOTALL)
+_OPTION_WITHIN = re.compile(rf"(?:[ \t　]+|(?<=[）)。？?：:]))(?={_LETTER})")
+_NUMBER = re.compile(
+    r"\s*(?:[（(]\s*([0-9０-９]{1,4})\s*[）)][.．、]?|([0-9０-９]{1,4})\s*(?:[.．](?![0-9０-９])|[、)）])|第([0-9０-９]{1,4})题[.．、:：]?)"
+    r"[ \t　]*(.*)",
+    re.DOTALL,
+)
+_OTHER_KINDS = "不定项|填空|简答|问答|论述|名词解释|案例分析|材料分析|计算"
+_HEADING = re.compile(
+    rf"\s*(?:第?[一二三四五六七八九十]{{1,3}}(?:部分)?[、.．：:\s]\s*)?(单项选择|单选|多项选择|多选|判断|{_OTHER_KINDS})(?:选择)?题?"
+    r"\s*(?:[（(：:，,。].*)?"
+)
+_MARKS = {
+    "正确": "A",
+    "对": "A",
+    "√": "A",
+    "T": "A",
+    "TRUE": "A",
+    "错误": "B",
+    "错": "B",
+    "×": "B",
+    "F": "B",
+    "FALSE": "B",
+}
+
+
+@dataclass
+class _Draft:
+    """One question as far as it has been read."""
+
+    row: int
+    number: int | None = None
+    kind: str = ""
+    stem: list[str] = field(default_factory=list)
+    options: list[tuple[str, list[str]]] = field(default_factory=list)
+    fields: dict[str, list[str]] = field(default_factory=dict)
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def last(self) -> list[str]:
+        """What a line without a mark goes on with."""
+        if self.fields and self.stem:
+            return list(self.fields.values())[-1]
+        return self.options[-1][1] if self.options else self.stem
+
+    def text(self, name: str) -> str:
+        return "\n".join(self.fields.get(name, [])).strip()
+
+    def take_stem(self, text: str) -> None:
+        """Take the first line of a stem, which options may follow in the same line."""
+        parts = _OPTION_WITHIN.split(text)
+        letters = [_letter(found[1]) for part in parts[1:] if (found := _OPTION.fullmatch(part))]
+        if letters[:2] == ["A", "B"]:
+            self.stem.append(parts[0].strip())
+            self.take_options(" ".join(parts[1:]))
+        else:
+            self.stem.append(text.strip())
+
+    def take_options(self, text: str) -> None:
+        """Take a line that begins with an option's letter; further ones may follow in it, in their order."""
+        for number, part in enumerate(_OPTION_WITHIN.split(text)):
+            found = _OPTION.fullmatch(part)
+            if found and (number == 0 or _letter(found[1]) == chr(ord("A") + len(self.options))):
+                self.options.append((_letter(found[1]), [found[2].strip()]))
+            else:
+                self.options[-1][1][-1] += f" {part.strip()}"
+
+
+def read(reading: Reading, text: str) -> None:
+    """Add the questions of a text to `reading`; a question's row is its first line."""
+    take_lines(reading, enumerate(text.split("\n"), start=1))
+
+
+def take_lines(reading: Reading, lines: Iterable[tuple[int, str]]) -> None:
+    """Add the questions of numbered lines to `reading`.
+
+    A question begins at its number; without numbers at the first line after an answer or explanation that a blank
+    line sets off. Without 法律依据 it comes in as a draft, without 编号 under a code made from its stem.
+    """
+    parser = _Parser()
+    for row, line in lines:
+        parser.line(row, line)
+    parser.end()
+    found = parser.found
+    if not found:
+        reading.wrong("", None, "没有认出题目；请写成“1. 题干”，下面依次是“A. …”“B. …”“答案：B”“解析：…”各一行。")
+    elif len(found) > MOST_QUESTIONS:
+        reading.wrong("", None, f"一次最多{MOST_QUESTIONS}题，请分几次导入。")
+    else:
+        reading.take("", list(_raws(reading, found)))
+
+
+class _Parser:
+    """Puts lines together to questions, one line after the other."""
+
+    def __init__(self) -> None:
+        self.found: list[_Draft] = []
+        self.current: _Draft | None = None
+        self.kind = ""
+        self.blank = False
+
+    def line(self, row: int, text: str) -> None:
+        """Take one line."""
+        if not text.strip():
+            self.blank = True
+            return
+        if heading := _HEADING.fullmatch(text):
+            self.end()
+            self.kind = heading[1]
+        elif named := _FIELD.fullmatch(text):
+            for part in _FIELD_WITHIN.split(text):
+                self._field(row, _FIELD.fullmatch(part) or named)
+        elif self.current and self._takes_options() and _OPTION.fullmatch(text):
+            self.current.take_options(text)
+        elif (numbered := _NUMBER.fullmatch(text)) and self._begins(number := _number(numbered)):
+            self._start(row, number).take_stem(numbered[4])
+        else:
+            self._text(row, text)
+        self.blank = False
+
+    def end(self) -> None:
+        """Put the current question by; a line at the top of the file that nothing followed is its title."""
+        one = self.current
+        if one and not (one.number is None and not one.options and not one.fields and not self.found):
+            self.found.append(one)
+        self.current = None
+
+    def _start(self, row: int, number: int | None = None) -> _Draft:
+        one = self.current
+        if one and one.fields and not one.stem and "key" not in one.fields:
+            one.number = number  # its fields stood before its stem
+            return one
+        self.end()
+        self.current = _Draft(row, number, self.kind)
+        return self.current
+
+    def _takes_options(self) -> bool:
+        return bool(self.current and self.current.stem and "key" not in self.current.fields)
+
+    def _begins(self, number: int) -> bool:
+        """Whether a numbered line is a new question, not a list within a stem or an explanation."""
+        one = self.current
+        if one is None or self.blank or not one.stem or one.number is None:
+            return True
+        return (
+            number == one.number + 1
+            or (bool(one.options) and "key" not in one.fields)
+            or list(one.fields)[-1:] == ["key"]
+        )
+
+    def _field(self, row: int, named: re.Match[str]) -> None:
+        name = _FIELD_OF[named[1] or named[2]]
+        one = self.current
+        again = one is not None and name in one.fields
+        if (
+            one is not None
+            and "key" in one.fields
+            and (again or (name == "code" and self.blank))
+            and name not in {"key", "explanation"}
+        ):
+            self.end()
+            one = None
+        if one is None:
+            one = self.current = _Draft(row, None, self.kind)
+        if name in one.fields:
+            one.problems.append((name, "写了两次，请删去一次。"))
+            return
+        one.fields[name] = [named[3].strip()]
+
+    def _text(self, row: int, text: str) -> None:
+        one = self.current
+        if one is None or (self.blank and (one.options or "key" in one.fields)) or list(one.fields)[-1:] == ["key"]:
+            self._start(row).take_stem(text)
+        elif not one.stem:
+            one.take_stem(text)
+        else:
+            one.last.append(text.strip())
+
+
+def _number(found: re.Match[str]) -> int:
+    return int(unicodedata.normalize("NFKC", found[1] or found[2] or found[3]))
+
+
+def _letter(mark: str) -> str:
+    return next(sign for sign in unicodedata.normalize("NFKC", mark).upper() if sign.isalpha())
+
+
+def _raws(reading: Reading, found: Iterable[_Draft]) -> Iterator[Raw]:
+    for one in found:
+        if one.kind and known_kind(one.kind) not in KINDS:
+            reading.rows += 1
+            reading.wrong(
+                "", one.row, f"“{_begin(one)}”是{one.kind}题，题库没有这种题型；请改成单选、多选或判断题，或删去。"
+            )
+        else:
+            yield _raw(one)
+
+
+def _begin(one: _Draft) -> str:
+    return "".join(one.stem)[:20]
+
+
+def _raw(one: _Draft) -> Raw:
+    problems = list(one.problems)
+    stem = "\n".join(one.stem).strip()
+    options = {letter: "\n".join(lines).strip() for letter, lines in one.options}
+    if len(options) < len(one.options):
+        problems.append(("options", "同一个选项字母出现了两次，请改正。"))
+    answer = one.text("key").rstrip("。.")
+    kind = known_kind(one.text("kind") or one.kind)
+    options, key = _judged(kind, options, answer)
+    if key is None:
+        problems.append(("key", key_problem(answer)))
+    if not kind:
+        kind = _kind(options, key or [])
+    basis, unread = cited(one.text("basis"))
+    problems += [("basis", said) for said in unread]
+    values = {
+        "code": one.text("code") or code_of(stem),
+        "kind": kind,
+        "topic": one.text("topic") or NO_TOPIC,
+        "difficulty": difficulty_of(one.text("difficulty")),
+        "stem": stem,
+        "options": options,
+        "key": key or [],
+        "explanation": one.text("explanation"),
+        "basis": basis,
+        "facts": facts_of(one.text("facts")),
+        "state": known_state(one.text("state") or STATES[IN_USE if basis else DRAFT]),
+    }
+    return Raw(one.row, values, tuple(problems))
+
+
+def _judged(kind: str, options: dict[str, str], answer: str) -> tuple[dict[str, str], list[str] | None]:
+    """Return options and key with true and false as every question has them: A 正确, B 错误."""
+    if kind not in {"", "true_false"}:
+        return options, key_of(answer)
+    if not options and (kind or answer.upper() in _MARKS):
+        mark = _MARKS.get(answer.upper())
+        return dict(TRUE_FALSE), [mark] if mark else key_of(answer)
+    marks = {letter: _MARKS.get(text) for letter, text in options.items()}
+    if sorted(filter(None, marks.values())) == ["A", "B"] and len(marks) == len(TRUE_FALSE):
+        mark = marks.get(answer.upper()) or _MARKS.get(answer.upper())
+        return dict(TRUE_FALSE), [mark] if mark else None
+    return options, key_of(answer)
+
+
+def _kind(options: dict[str, str], key: list[str]) -> str:
+    if tuple(options.items()) == TRUE_FALSE:
+        return "true_false"
+    return "multiple" if len(key) > 1 else "single"

@@ -1,0 +1,1 @@
+"""Why a paper holds its questions: the draw done again from what is stored."""
