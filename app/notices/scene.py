@@ -36,13 +36,14 @@ class Once:
     """What one planning reads once for all bureaus of a contest, by the day, slot or instant that it is of.
 
     `ways` to the people of all units, the branches `thanked` before a slot, the accounts to `nudge` by unit, a slot's
-    `holds` by unit, and the channels of the `groups` by unit (None: not read yet).
+    `holds` by unit, the figures `told` to the bureaus' groups at an earlier one, and the channels of the `groups` by unit (None: not read yet).
     """
 
     ways: dict[dt.date, Ways] = field(default_factory=dict)
     thanked: dict[dt.datetime, set[uuid.UUID]] = field(default_factory=dict)
     nudge: dict[dt.datetime, dict[uuid.UUID, list[tuple[Missing, list[str]]]]] = field(default_factory=dict)
     holds: dict[dt.datetime, dict[uuid.UUID, SlotHold]] = field(default_factory=dict)
+    told: dict[dt.datetime, dict[uuid.UUID, dict[str, Any]]] = field(default_factory=dict)
     groups: dict[uuid.UUID, list[Channel]] | None = None
 
 
