@@ -117,6 +117,10 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified"}}
+"""OpenAPI `responses` of what `polled` answers besides."""
+
+
 def install_errors(app: FastAPI) -> None:
     """Answer every error of the application as a problem, the unexpected ones without their details."""
 

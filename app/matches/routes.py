@@ -14,7 +14,7 @@ from app.bank.cache import BankCache, Library
 from app.core.broadcast import Broadcast
 from app.core.clock import local_day
 from app.core.errors import NotFound
-from app.core.http import conditional, dumps, etag_of, polled, problems
+from app.core.http import UNCHANGED, conditional, dumps, etag_of, polled, problems
 from app.core.ids import parse_id
 from app.core.wiring import Services, Wired
 from app.matches.clock import sweeping
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 router = APIRouter(tags=["Matches"])
 
 _NO_MATCH = str(uuid.UUID(int=0))
-_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified"}}
 
 
 class Desks(NamedTuple):
@@ -133,7 +132,7 @@ async def ask(request: Request, wired: Wired, _caller: SignedIn, desks: Open, ne
     "/match-tickets/{ticket_id}",
     operation_id="match_ticket",
     summary="一张对战票",
-    responses={200: {"model": TicketOut}, **_UNCHANGED, **problems(401, 403, 404)},
+    responses={200: {"model": TicketOut}, **UNCHANGED, **problems(401, 403, 404)},
 )
 async def ticket(request: Request, ticket_id: str, wired: Wired, caller: SignedIn) -> Response:
     """Return the caller's own ticket; once it is matched it names the match."""
@@ -164,7 +163,7 @@ async def cancel(ticket_id: str, caller: SignedIn, desks: Open) -> Response:
     "/matches",
     operation_id="matches_own",
     summary="我的对战",
-    responses={200: {"model": MatchPage}, **_UNCHANGED, **problems(401, 403, 422)},
+    responses={200: {"model": MatchPage}, **UNCHANGED, **problems(401, 403, 422)},
 )
 async def own(
     request: Request, wired: Wired, caller: SignedIn, desks: Open, day: Annotated[dt.date | None, Query()] = None
@@ -182,7 +181,7 @@ async def own(
     "/matches/{match_id}",
     operation_id="match",
     summary="一场对战",
-    responses={200: {"model": MatchOut}, **_UNCHANGED, **problems(401, 403, 404)},
+    responses={200: {"model": MatchOut}, **UNCHANGED, **problems(401, 403, 404)},
 )
 async def match(request: Request, match_id: str, caller: SignedIn, desks: Open) -> Response:
     """Return a match in which the caller has a seat; polling it is enough to play."""
@@ -231,7 +230,7 @@ async def live(socket: WebSocket, match_id: str) -> None:
     "/challenges",
     operation_id="challenges",
     summary="等待我应战的约战",
-    responses={200: {"model": ChallengePage}, **_UNCHANGED, **problems(401, 403)},
+    responses={200: {"model": ChallengePage}, **UNCHANGED, **problems(401, 403)},
 )
 async def waiting(request: Request, wired: Wired, caller: SignedIn) -> Response:
     """Return the challenges that wait for the caller; `POST /match-tickets` with their challenger takes one up."""

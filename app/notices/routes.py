@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from app.contests.queries import contest_of_unit
 from app.core.errors import FieldProblem, Invalid, Malformed
-from app.core.http import decode_cursor, dumps, encode_cursor, next_link, polled, problems
+from app.core.http import UNCHANGED, decode_cursor, dumps, encode_cursor, next_link, polled, problems
 from app.core.ids import parse_id
 from app.core.wiring import Wired
 from app.notices import queries, service
@@ -34,8 +34,8 @@ from app.notices.schemas import (
 )
 from app.papers.rules import NoContest
 from app.roster.access import WATCHES, Caller, require, unit_below
-from app.roster.models import Officer, Role, Unit, UnitKind
-from app.roster.signed_in import SignedIn
+from app.roster.models import Officer, Unit, UnitKind
+from app.roster.signed_in import holding
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -53,36 +53,12 @@ _AUDIENCES = {
     UnitKind.BUREAU: {"bureau"},
     UnitKind.BRANCH: {"branch", "liaison", "leader"},
 }
-_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified"}}
-_TEST_TEXT = "【测试消息】这是练兵系统发给“{unit}”的通道测试。收到即说明通道可用，请勿回复，也不必处理。"
 Cursor = Annotated[str | None, Query(description="上一页的 next")]
 Limit = Annotated[int, Query(ge=1, le=200)]
 
 
-async def _reader(caller: SignedIn) -> Caller:
-    require(caller, *queries.READERS)
-    return caller
-
-
-async def _settler(caller: SignedIn) -> Caller:
-    require(caller, *queries.SETTLERS)
-    return caller
-
-
-async def _administrator(caller: SignedIn) -> Caller:
-    require(caller, Role.ADMIN)
-    return caller
-
-
-Reader = Annotated[Caller, Depends(_reader)]
-Settler = Annotated[Caller, Depends(_settler)]
-Administrator = Annotated[Caller, Depends(_administrator)]
-
-
-async def _administered(channel_id: str, caller: Administrator, wired: Wired) -> Channel:
-    # Refused before the body is judged.
-    async with wired.database.reads() as session:
-        return (await queries.channel_below(session, caller, channel_id))[0]
+Reader = Annotated[Caller, holding(*queries.READERS)]
+Settler = Annotated[Caller, holding(*queries.SETTLERS)]
 
 
 def _json(body: object, status: int = 200) -> Response:
@@ -98,7 +74,7 @@ def _bad_cursor() -> Malformed:
     operation_id="notices_list",
     summary="通报列表",
     response_model=NoticePage,
-    responses={**_UNCHANGED, **problems(400, 401, 403, 422)},
+    responses={**UNCHANGED, **problems(400, 401, 403, 422)},
 )
 async def list_notices(
     request: Request,
@@ -147,7 +123,7 @@ def _place(cursor: str | None) -> tuple[dt.datetime, str, uuid.UUID] | None:
     operation_id="notice_get",
     summary="一份通报",
     response_model=NoticeOut,
-    responses={**_UNCHANGED, **problems(401, 403, 404)},
+    responses={**UNCHANGED, **problems(401, 403, 404)},
 )
 async def get_notice(request: Request, notice_id: str, caller: Reader, wired: Wired) -> Response:
     """Return one notice with its frozen figures and its deliveries."""

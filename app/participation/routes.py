@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.contests.rules import closes_at
 from app.core.errors import Forbidden, NotFound
-from app.core.http import conditional, dumps, encode_cursor, next_link, polled, problems, read_cursor
+from app.core.http import UNCHANGED, conditional, dumps, encode_cursor, next_link, polled, problems, read_cursor
 from app.core.wiring import Wired
 from app.papers.rules import NoContest
 from app.participation import exports, queries, schemas, service
@@ -35,7 +35,6 @@ Cursor = Annotated[str | None, Query(description="上一页的 next")]
 Limit = Annotated[int, Query(ge=1, le=500)]
 _NO_PART = "您没有登记为参赛人员，本单位也没有开始过的竞赛，因此没有个人完成情况；各单位的情况请看单位排名。"
 _NOT_TOGETHER = "各市局只在省厅举办并已开始的竞赛中一起排名；市局自办的竞赛，请用单位排名（branches）查看。"
-_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified"}}
 
 
 async def _snapshots(request: Request, wired: Wired) -> Snapshots:
@@ -152,7 +151,7 @@ async def own_part(wired: Wired, caller: SignedIn, home: OwnHome, day: Day = Non
     operation_id="branches_list",
     summary="可查看的单位",
     response_model=schemas.BranchList,
-    responses={**_UNCHANGED, **problems(400, 401, 403)},
+    responses={**UNCHANGED, **problems(400, 401, 403)},
 )
 async def branches(
     request: Request, wired: Wired, caller: SignedIn, cursor: Cursor = None, limit: Limit = 200
@@ -173,7 +172,7 @@ async def branches(
     operation_id="branch_participation",
     summary="一个单位某日的参赛情况",
     response_model=schemas.UnitStanding,
-    responses={**_UNCHANGED, **problems(401, 403, 404, 409, 422)},
+    responses={**UNCHANGED, **problems(401, 403, 404, 409, 422)},
 )
 async def standing(
     request: Request, wired: Wired, unit: Annotated[Unit, Depends(_readable)], boards: Boards, day: Day = None
@@ -236,7 +235,7 @@ async def _officers(
     operation_id="branch_officers",
     summary="某日人员名单，进行中在前",
     response_model=schemas.OfficersOfDay,
-    responses={**_UNCHANGED, **problems(400, 401, 403, 404, 409, 422)},
+    responses={**UNCHANGED, **problems(400, 401, 403, 404, 409, 422)},
 )
 async def officers(
     request: Request,
@@ -282,7 +281,7 @@ async def remind(
     operation_id="rankings_branches",
     summary="单位排名",
     response_model=schemas.RankingBody,
-    responses={**_UNCHANGED, **problems(401, 403, 404, 409, 422)},
+    responses={**UNCHANGED, **problems(401, 403, 404, 409, 422)},
 )
 async def branch_ranking(request: Request, home: RankedHome, asked: Asked) -> Response:
     """Rank the branches of the caller's bureau (a province's staff: of the contest's unit) over the days asked for.
@@ -298,7 +297,7 @@ async def branch_ranking(request: Request, home: RankedHome, asked: Asked) -> Re
     operation_id="rankings_bureaus",
     summary="各市局排名（省厅）",
     response_model=schemas.RankingBody,
-    responses={**_UNCHANGED, **problems(401, 403, 404, 409, 422)},
+    responses={**UNCHANGED, **problems(401, 403, 404, 409, 422)},
 )
 async def bureau_ranking(request: Request, home: Annotated[Home, Depends(_province)], asked: Asked) -> Response:
     """Rank the bureaus of the caller's province, each with its whole subtree, in a contest of the province."""
@@ -311,7 +310,7 @@ async def bureau_ranking(request: Request, home: Annotated[Home, Depends(_provin
     operation_id="rankings_officers",
     summary="个人排名（竞赛允许时）",
     response_model=schemas.OfficerRanking,
-    responses={**_UNCHANGED, **problems(400, 401, 403, 404, 409, 422)},
+    responses={**UNCHANGED, **problems(400, 401, 403, 404, 409, 422)},
 )
 async def officer_ranking(
     request: Request,
@@ -354,7 +353,7 @@ async def officer_ranking(
     operation_id="rankings_branches_xlsx",
     summary="单位排名（Excel）",
     response_class=Response,
-    responses={200: {"content": {exports.XLSX: {}}}, **_UNCHANGED, **problems(401, 403, 404, 409, 422)},
+    responses={200: {"content": {exports.XLSX: {}}}, **UNCHANGED, **problems(401, 403, 404, 409, 422)},
 )
 async def branch_ranking_xlsx(request: Request, home: RankedHome, asked: Asked) -> Response:
     """Return the ranking of branches as a workbook."""
@@ -366,7 +365,7 @@ async def branch_ranking_xlsx(request: Request, home: RankedHome, asked: Asked) 
     operation_id="rankings_branches_csv",
     summary="单位排名（CSV）",
     response_class=Response,
-    responses={200: {"content": {"text/csv": {}}}, **_UNCHANGED, **problems(401, 403, 404, 409, 422)},
+    responses={200: {"content": {"text/csv": {}}}, **UNCHANGED, **problems(401, 403, 404, 409, 422)},
 )
 async def branch_ranking_csv(request: Request, home: RankedHome, asked: Asked) -> Response:
     """Return the ranking of branches as CSV, UTF-8 with a byte order mark."""
@@ -378,7 +377,7 @@ async def branch_ranking_csv(request: Request, home: RankedHome, asked: Asked) -
     operation_id="branch_officers_xlsx",
     summary="某日人员名单（Excel）",
     response_class=Response,
-    responses={200: {"content": {exports.XLSX: {}}}, **_UNCHANGED, **problems(401, 403, 404, 409, 422)},
+    responses={200: {"content": {exports.XLSX: {}}}, **UNCHANGED, **problems(401, 403, 404, 409, 422)},
 )
 async def officers_xlsx(
     request: Request,

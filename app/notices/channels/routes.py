@@ -27,9 +27,9 @@ from app.notices.channels.sealing import way_of
 from app.notices.channels.targets import allowed
 from app.notices.models import Channel
 from app.notices.rules import LOOK, Outcome, State
-from app.roster.access import Caller, require, unit_below
+from app.roster.access import Caller, unit_below
 from app.roster.models import Officer, Role, Unit, UnitKind
-from app.roster.signed_in import SignedIn
+from app.roster.signed_in import holding
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -43,12 +43,7 @@ Cursor = Annotated[str | None, Query(description="上一页的 next")]
 Limit = Annotated[int, Query(ge=1, le=200)]
 
 
-async def _administrator(caller: SignedIn) -> Caller:
-    require(caller, Role.ADMIN)
-    return caller
-
-
-Administrator = Annotated[Caller, Depends(_administrator)]
+Administrator = Annotated[Caller, holding(Role.ADMIN)]
 
 
 async def _administered(channel_id: str, caller: Administrator, wired: Wired) -> Channel:

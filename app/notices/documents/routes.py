@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.core.clock import local_day
 from app.core.errors import FieldProblem, Forbidden, Invalid, NotFound
-from app.core.http import POLLED, conditional, etag_of, polled, problems
+from app.core.http import POLLED, UNCHANGED, conditional, etag_of, polled, problems
 from app.core.wiring import Wired
 from app.notices.commendation import Quotas, collectives, people
 from app.notices.documents import queries
@@ -25,9 +25,9 @@ from app.notices.picture import draw, has_ranking
 from app.notices.queries import READERS, notice_seen_by
 from app.notices.rules import FINAL, Slot
 from app.participation.rules import Span
-from app.roster.access import Caller, require
+from app.roster.access import Caller
 from app.roster.models import Role
-from app.roster.signed_in import SignedIn
+from app.roster.signed_in import holding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,18 +38,7 @@ router = APIRouter(tags=["Documents"])
 
 PNG = "image/png"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified"}}
 _DAY = dt.timedelta(days=1)
-
-
-async def _reader(caller: SignedIn) -> Caller:
-    require(caller, *READERS)
-    return caller
-
-
-async def _proposer(caller: SignedIn) -> Caller:
-    require(caller, Role.BUREAU, Role.ADMIN)
-    return caller
 
 
 async def _quotas(
@@ -60,8 +49,8 @@ async def _quotas(
     return Quotas(collectives, bureau_officers, branch_officers)
 
 
-Reader = Annotated[Caller, Depends(_reader)]
-Proposer = Annotated[Caller, Depends(_proposer)]
+Reader = Annotated[Caller, holding(*READERS)]
+Proposer = Annotated[Caller, holding(Role.BUREAU, Role.ADMIN)]
 Quota = Annotated[Quotas, Depends(_quotas)]
 
 
@@ -84,7 +73,7 @@ async def _docx(request: Request, name: str, make: Callable[[], bytes]) -> Respo
     operation_id="notice_ranking_png",
     summary="通报的排名图",
     response_class=Response,
-    responses={200: {"content": {PNG: {}}}, **_UNCHANGED, **problems(401, 403, 404, 503)},
+    responses={200: {"content": {PNG: {}}}, **UNCHANGED, **problems(401, 403, 404, 503)},
 )
 async def notice_ranking(request: Request, notice_id: str, caller: Reader, wired: Wired) -> Response:
     """Return the ranking of a bureau's notice as a picture, 1080 px wide, from its frozen figures."""
@@ -105,7 +94,7 @@ async def notice_ranking(request: Request, notice_id: str, caller: Reader, wired
     operation_id="notice_document",
     summary="通报文件（Word）",
     response_class=Response,
-    responses={200: {"content": {DOCX: {}}}, **_UNCHANGED, **problems(401, 403, 404)},
+    responses={200: {"content": {DOCX: {}}}, **UNCHANGED, **problems(401, 403, 404)},
 )
 async def notice_file(request: Request, notice_id: str, caller: Reader, wired: Wired) -> Response:
     """Return the bureau's numbered 通报 of a finished day as a document."""
@@ -125,7 +114,7 @@ async def notice_file(request: Request, notice_id: str, caller: Reader, wired: W
     operation_id="contest_brief",
     summary="月度简报（Word）",
     response_class=Response,
-    responses={200: {"content": {DOCX: {}}}, **_UNCHANGED, **problems(401, 403, 404, 409, 422)},
+    responses={200: {"content": {DOCX: {}}}, **UNCHANGED, **problems(401, 403, 404, 409, 422)},
 )
 async def brief_file(
     request: Request,
@@ -162,7 +151,7 @@ async def brief_file(
     operation_id="contest_report",
     summary="竞赛总结报告（Word）",
     response_class=Response,
-    responses={200: {"content": {DOCX: {}}}, **_UNCHANGED, **problems(401, 403, 404, 409)},
+    responses={200: {"content": {DOCX: {}}}, **UNCHANGED, **problems(401, 403, 404, 409)},
 )
 async def report_file(request: Request, contest_id: str, caller: Reader, wired: Wired) -> Response:
     """Return the final report of a contest whose last day is final."""
@@ -182,7 +171,7 @@ async def report_file(request: Request, contest_id: str, caller: Reader, wired: 
     operation_id="contest_commendation",
     summary="表现突出集体、个人候选名单",
     response_model=CommendationOut,
-    responses={**_UNCHANGED, **problems(401, 403, 404, 409, 422)},
+    responses={**UNCHANGED, **problems(401, 403, 404, 409, 422)},
 )
 async def commendation(request: Request, contest_id: str, caller: Proposer, wired: Wired, quotas: Quota) -> Response:
     """Return who is proposed by the figures of the contest's final days, with the evidence; people decide."""
@@ -194,7 +183,7 @@ async def commendation(request: Request, contest_id: str, caller: Proposer, wire
     operation_id="contest_commendation_document",
     summary="表现突出集体、个人候选名单（Word）",
     response_class=Response,
-    responses={200: {"content": {DOCX: {}}}, **_UNCHANGED, **problems(401, 403, 404, 409, 422)},
+    responses={200: {"content": {DOCX: {}}}, **UNCHANGED, **problems(401, 403, 404, 409, 422)},
 )
 async def commendation_file(
     request: Request, contest_id: str, caller: Proposer, wired: Wired, quotas: Quota

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from app.core.http import dumps, encode_cursor, next_link, polled, problems, read_cursor
+from app.core.http import UNCHANGED, dumps, encode_cursor, next_link, polled, problems, read_cursor
 from app.core.wiring import Wired
 from app.notices.drafts import queries, service
 from app.notices.drafts.rules import DraftState
 from app.notices.drafts.schemas import ApproveDraft, DraftOut, DraftPage, EditDraft, RejectDraft, draft_view
-from app.roster.access import Caller, require
+from app.roster.access import Caller
 from app.roster.models import Role
-from app.roster.signed_in import SignedIn
+from app.roster.signed_in import holding
 
 router = APIRouter(tags=["Drafts"])
 
-_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified"}}
 
-
-async def _approver(caller: SignedIn) -> Caller:
-    require(caller, Role.BUREAU, Role.ADMIN)
-    return caller
-
-
-Approver = Annotated[Caller, Depends(_approver)]
+Approver = Annotated[Caller, holding(Role.BUREAU, Role.ADMIN)]
 
 
 @router.get(
@@ -34,7 +27,7 @@ Approver = Annotated[Caller, Depends(_approver)]
     operation_id="drafts_list",
     summary="表扬和工作通报拟稿列表",
     response_model=DraftPage,
-    responses={**_UNCHANGED, **problems(400, 401, 403, 422)},
+    responses={**UNCHANGED, **problems(400, 401, 403, 422)},
 )
 async def list_drafts(
     request: Request,

@@ -5,16 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from app.contests.queries import Placed, contest_seen_by
-from app.core.http import dumps, polled, problems
+from app.core.http import UNCHANGED, dumps, polled, problems
 from app.core.wiring import Wired
 from app.notices.places import queries, service
 from app.notices.places.schemas import PlaceList, PlaceOut, PlaceRequest, place_view
-from app.roster.access import Caller, require
+from app.roster.access import Caller
 from app.roster.models import Officer, Role
-from app.roster.signed_in import SignedIn
+from app.roster.signed_in import holding
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,12 +24,7 @@ if TYPE_CHECKING:
 router = APIRouter(tags=["Notices"])
 
 
-async def _organiser(caller: SignedIn) -> Caller:
-    require(caller, Role.BUREAU, Role.ADMIN)
-    return caller
-
-
-Organiser = Annotated[Caller, Depends(_organiser)]
+Organiser = Annotated[Caller, holding(Role.BUREAU, Role.ADMIN)]
 
 
 async def _contest(session: AsyncSession, caller: Caller, contest_id: str) -> Placed:
@@ -41,7 +36,7 @@ async def _contest(session: AsyncSession, caller: Caller, contest_id: str) -> Pl
     operation_id="province_places_list",
     summary="已填写的全省位次",
     response_model=PlaceList,
-    responses={304: {"description": "Not modified"}, **problems(401, 403, 404)},
+    responses={**UNCHANGED, **problems(401, 403, 404)},
 )
 async def list_places(contest_id: str, request: Request, caller: Organiser, wired: Wired) -> Response:
     """Return what was told of the contest's days."""

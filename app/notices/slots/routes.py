@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from app.contests.models import Contest
 from app.contests.queries import contest_of_unit
 from app.core.clock import local_day
 from app.core.errors import FieldProblem, Invalid
-from app.core.http import dumps, polled, problems
+from app.core.http import UNCHANGED, dumps, polled, problems
 from app.core.wiring import Wired
 from app.notices.models import SlotHold
 from app.notices.organisers import preview_of
@@ -20,9 +20,9 @@ from app.notices.rules import slot_on
 from app.notices.slots import queries, service
 from app.notices.slots.schemas import HoldOut, HoldRequest, SlotList, hold_view, slot_view
 from app.papers.rules import NoContest
-from app.roster.access import Caller, bureau_of, require, unit_below
+from app.roster.access import Caller, bureau_of, unit_below
 from app.roster.models import Officer, Role, Unit, UnitKind
-from app.roster.signed_in import SignedIn
+from app.roster.signed_in import holding
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -33,21 +33,9 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["Notices"])
 
-_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified"}}
 
-
-async def _organiser(caller: SignedIn) -> Caller:
-    require(caller, Role.BUREAU, Role.PROVINCE, Role.ADMIN)
-    return caller
-
-
-async def _holder(caller: SignedIn) -> Caller:
-    require(caller, Role.BUREAU, Role.ADMIN)
-    return caller
-
-
-Organiser = Annotated[Caller, Depends(_organiser)]
-Holder = Annotated[Caller, Depends(_holder)]
+Organiser = Annotated[Caller, holding(Role.BUREAU, Role.PROVINCE, Role.ADMIN)]
+Holder = Annotated[Caller, holding(Role.BUREAU, Role.ADMIN)]
 
 
 async def _unit(session: AsyncSession, caller: Caller, unit_id: str | None, pointer: str) -> Unit:
@@ -66,7 +54,7 @@ async def _unit(session: AsyncSession, caller: Caller, unit_id: str | None, poin
     operation_id="slots_list",
     summary="某日的通报时段",
     response_model=SlotList,
-    responses={**_UNCHANGED, **problems(401, 403, 404, 422)},
+    responses={**UNCHANGED, **problems(401, 403, 404, 422)},
 )
 async def list_slots(
     request: Request,

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import select
 
 from app.core.errors import Forbidden
-from app.core.http import dumps, polled, problems
+from app.core.http import UNCHANGED, dumps, polled, problems
 from app.core.wiring import Wired
 from app.notices.layouts import PLACES
 from app.notices.queries import READERS
@@ -25,36 +25,24 @@ from app.notices.templates.schemas import (
     template_view,
     trial_view,
 )
-from app.roster.access import Caller, bureau_of, require
+from app.roster.access import Caller, bureau_of
 from app.roster.models import Officer, Role, Unit, UnitKind
-from app.roster.signed_in import SignedIn
+from app.roster.signed_in import holding
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
 router = APIRouter(tags=["Notices"])
 
-_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified"}}
 
-
-async def _reader(caller: SignedIn) -> Caller:
-    require(caller, *READERS)
-    return caller
-
-
-async def _administrator(caller: SignedIn) -> Caller:
-    require(caller, Role.ADMIN)
-    return caller
-
-
-async def _writer(caller: Annotated[Caller, Depends(_administrator)]) -> Caller:
+async def _writer(caller: Annotated[Caller, holding(Role.ADMIN)]) -> Caller:
     if caller.unit_kind not in {UnitKind.BUREAU, UnitKind.PROVINCE}:
         raise Forbidden("通报模板由市局或省厅的管理员设置，请联系上级管理员。")
     return caller
 
 
-Reader = Annotated[Caller, Depends(_reader)]
-Administrator = Annotated[Caller, Depends(_administrator)]
+Reader = Annotated[Caller, holding(*READERS)]
+Administrator = Annotated[Caller, holding(Role.ADMIN)]
 Writer = Annotated[Caller, Depends(_writer)]
 
 
@@ -67,7 +55,7 @@ def _json(body: object) -> Response:
     operation_id="notice_templates_list",
     summary="各时段现行的通报模板",
     response_model=TemplateList,
-    responses={**_UNCHANGED, **problems(401, 403)},
+    responses={**UNCHANGED, **problems(401, 403)},
 )
 async def list_templates(request: Request, caller: Reader, wired: Wired) -> Response:
     """Return what writes the notices of the caller's bureau: its own template, the province's, or the built-in text."""
@@ -91,7 +79,7 @@ async def _owners(session: AsyncSession, unit: Unit) -> dict[Any, Unit]:
     operation_id="notice_template_get",
     summary="一个时段、一种受众的通报模板",
     response_model=TemplateDetail,
-    responses={**_UNCHANGED, **problems(401, 403, 422)},
+    responses={**UNCHANGED, **problems(401, 403, 422)},
 )
 async def get_template(
     request: Request, slot: TemplateSlot, audience: TemplateKind, caller: Reader, wired: Wired
