@@ -24,6 +24,7 @@ from app.notices.models import Notice
 from app.notices.outgoing import insert_notices
 from app.notices.places.queries import provincial_place
 from app.notices.private import left_at, private_drafts
+from app.notices.recipients import groups_of, ways_of
 from app.notices.rules import (
     FINAL,
     Reason,
@@ -101,16 +102,17 @@ async def plan(
     now: dt.datetime,
     link: str = "",
     helpers: Sequence[AsyncSession] = (),
-) -> list[Made]:
+) -> list[list[Made]]:
     """Insert the notices of a contest that are due at `now`, with their deliveries, and return the new ones.
 
     Safe to repeat and safe from several processes at once: the unique slot and audience decide, and while one process
     plans a contest the others leave it to that one. `link`: the address of the pages, for private notices. `helpers`:
     more transactions among which the bureaus are shared out, so that one bureau's texts are written while the database
-    takes up another's; each notice is of the session that made it.
+    takes up another's; returned are the notices of `session` and of each helper.
     """
+    sessions = (session, *helpers)
     if not await claimed(session, contest):
-        return []
+        return [[] for _ in sessions]
     await let_lapse(session, contest.id, now=now)
     known = await _known(session, contest)
     tasks = deque(
@@ -126,19 +128,56 @@ async def plan(
         )
     )
     still_open: dict[dt.datetime, bool] = {}
-    # The first reads what all of them need.
-    made = await _plan_one(session, tasks.popleft(), still_open, now=now) if tasks else []
-
-    async def work(own: AsyncSession) -> list[Made]:
-        done: list[Made] = []
-        while tasks:
-            done += await _plan_one(own, tasks.popleft(), still_open, now=now)
-        return done
-
     with _uncollected():
+        # The first reads what all of them need, and as much of it as may be is read over two connections at once.
+        first: list[Made] = []
+        if tasks:
+            for helper in helpers[:1]:
+                await _read_ahead(session, helper, tasks[0], still_open)
+            first = await _plan_one(session, tasks.popleft(), still_open, now=now)
+
+        async def work(own: AsyncSession) -> list[Made]:
+            done: list[Made] = []
+            while tasks:
+                done += await _plan_one(own, tasks.popleft(), still_open, now=now)
+            return done
+
         async with asyncio.TaskGroup() as group:
-            shares = [group.create_task(work(own)) for own in (session, *helpers)]
-    return [*made, *(one for share in shares for one in share.result())]
+            shares = [group.create_task(work(own)) for own in sessions]
+    made = [share.result() for share in shares]
+    return [first + made[0], *made[1:]]
+
+
+async def _read_ahead(
+    session: AsyncSession, helper: AsyncSession, task: Task, still_open: dict[dt.datetime, bool]
+) -> None:
+    """Read who had not finished over one connection, and what the slot is compared with over another meanwhile."""
+    scene, slot, send = task
+    paused = scene.contest.state == ContestState.PAUSED
+    if not send or paused or not scene.calendar.counts(slot.day):
+        return
+    until = cutoff(slot, scene.rules(slot.day))
+    if await _still_open(session, until, still_open):
+        return
+    async with asyncio.TaskGroup() as group:
+        group.create_task(left_at(helper, scene, slot.day, until))
+        group.create_task(_read_comparisons(session, scene, slot, until))
+
+
+async def _read_comparisons(session: AsyncSession, scene: Scene, slot: Slot, until: dt.datetime) -> None:
+    """Read, for all bureaus, what `compose` asks for besides the figures of the slot itself."""
+    await ways_of(session, scene, slot.at)
+    await groups_of(session, scene)
+    await thanked_before(session, scene, slot)
+    await earlier_ranks(session, scene, slot)
+    await done_yesterday(session, scene, slot, until=until)
+
+
+async def _still_open(session: AsyncSession, until: dt.datetime, known: dict[dt.datetime, bool]) -> bool:
+    """Return whether answers of before `until` are still being written; asked once, before the figures of then are read."""
+    if until not in known:
+        known[until] = await answers_open(session, until)
+    return known[until]
 
 
 @contextmanager
@@ -158,15 +197,14 @@ async def _plan_one(
 ) -> list[Made]:
     scene, slot, send = task
     until = cutoff(slot, scene.rules(slot.day))
-    if send and until not in still_open:  # asked before the figures of then are read, for all bureaus at once
-        still_open[until] = await answers_open(session, until)
+    waits = send and await _still_open(session, until, still_open)
     hold = (await _holds(session, scene, slot)).get(scene.bureau.id)
     if hold and hold.dropped_at:
         drafts = [Draft(unit, Reason.DROPPED, None, None) for unit in scene.groups]
     elif not send:
         missed = Reason.MISSED if scene.calendar.counts(slot.day) else Reason.NOT_COUNTED
         drafts = [Draft(unit, missed, None, None) for unit in scene.groups]
-    elif still_open[until]:
+    elif waits:
         return []  # the next round finds it due again
     else:
         drafts = await _all_drafts(session, scene, slot, now=now, until=until)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.contests.queries import rules_among
@@ -74,12 +75,12 @@ class Scene:
         """Whether it is the province that looks: its bureaus are ranked, and each has a scene of its own."""
         return self.bureau.kind == UnitKind.PROVINCE
 
-    @property
+    @cached_property
     def branches(self) -> list[Unit]:
         """The branches, which have groups of their own."""
         return [] if self.is_province else [unit for unit in self.units if unit.kind == UnitKind.BRANCH]
 
-    @property
+    @cached_property
     def ranked(self) -> list[Unit]:
         """The units that are ranked: the branches, or the bureaus of the province."""
         return [unit for unit in self.units if unit.kind == UnitKind.BUREAU] if self.is_province else self.branches

@@ -183,9 +183,10 @@ async def plan_round(
 
     Each transaction is whole in itself: what it planned, and the drafts that its finals propose.
     """
-    made = await plan(session, contest, now=now, link=link, helpers=[helper])
-    for own in (session, helper):
-        await propose(own, contest, [one.notice for one in made if one.notice in own], now=now)
+    shares = await plan(session, contest, now=now, link=link, helpers=[helper])
+    for own, share in zip((session, helper), shares, strict=True):
+        await propose(own, contest, [one.notice for one in share], now=now)
+    made = [one for share in shares for one in share]
     made += await plan_own_slots(session, contest, now=now)
     return made + await plan_previews(session, contest, now=now, link=link)
 
