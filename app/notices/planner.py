@@ -52,7 +52,7 @@ from app.roster.queries import subtree
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -115,46 +115,47 @@ async def plan(
         return [[] for _ in sessions]
     await let_lapse(session, contest.id, now=now)
     known = await _known(session, contest)
-    tasks = deque(
-        Task(scene, slot, send)
+    turns = deque(
+        [
+            Task(scene, slot, send)
+            for slot, send in due_slots(
+                contest.starts_on,
+                contest.ends_on,
+                since=opened_since(scene),
+                now=now,
+                known=known.get(scene.bureau.id, set()),
+                names_on=lambda day, scene=scene: scene.rules(day).notices.active_slots,  # type: ignore[misc]
+            )
+        ]
         for scene in await scenes_of(session, contest, link)
-        for slot, send in due_slots(
-            contest.starts_on,
-            contest.ends_on,
-            since=opened_since(scene),
-            now=now,
-            known=known.get(scene.bureau.id, set()),
-            names_on=lambda day, scene=scene: scene.rules(day).notices.active_slots,  # type: ignore[misc]
-        )
     )
     still_open: dict[dt.datetime, bool] = {}
+
+    async def work(own: AsyncSession) -> list[Made]:
+        done: list[Made] = []
+        while turns:
+            # All slots of a bureau are one transaction's, in their order: drafts and later slots build on earlier ones.
+            for task in turns.popleft():
+                done += await _plan_one(own, task, still_open, now=now)
+        return done
+
     with _uncollected():
-        # The first reads what all of them need, and as much of it as may be is read over two connections at once.
-        first: list[Made] = []
-        if tasks:
-            for helper in helpers[:1]:
-                await _read_ahead(session, helper, tasks[0], still_open)
-            first = await _plan_one(session, tasks.popleft(), still_open, now=now)
-
-        async def work(own: AsyncSession) -> list[Made]:
-            done: list[Made] = []
-            while tasks:
-                done += await _plan_one(own, tasks.popleft(), still_open, now=now)
-            return done
-
+        for helper in helpers[:1]:
+            await _read_ahead(session, helper, turns, still_open)
         async with asyncio.TaskGroup() as group:
             shares = [group.create_task(work(own)) for own in sessions]
-    made = [share.result() for share in shares]
-    return [first + made[0], *made[1:]]
+    return [share.result() for share in shares]
 
 
 async def _read_ahead(
-    session: AsyncSession, helper: AsyncSession, task: Task, still_open: dict[dt.datetime, bool]
+    session: AsyncSession, helper: AsyncSession, turns: Iterable[Sequence[Task]], still_open: dict[dt.datetime, bool]
 ) -> None:
-    """Read who had not finished over one connection, and what the slot is compared with over another meanwhile."""
-    scene, slot, send = task
-    paused = scene.contest.state == ContestState.PAUSED
-    if not send or paused or not scene.calendar.counts(slot.day):
+    """Read what all bureaus need: over one connection who had not finished, over another the rest meanwhile."""
+    task = next((task for turn in turns for task in turn if task.send), None)
+    if task is None:
+        return
+    scene, slot, _ = task
+    if scene.contest.state == ContestState.PAUSED or not scene.calendar.counts(slot.day):
         return
     until = cutoff(slot, scene.rules(slot.day))
     if await _still_open(session, until, still_open):
