@@ -48,6 +48,9 @@ SLOTS = {
 }
 """Instants of a day in order, with what is planned at each; at 15:00 nothing is, as in most rounds."""
 
+TOLD_YESTERDAY = ("12:00", "18:00", "22:00")
+"""The slots of the day before, with which those of the day are compared."""
+
 _BRANCHES_A_BUREAU = 20
 _LATER = dt.timedelta(seconds=15)  # a round begins so long after its slot
 _PROCESS = Path("/proc/self")
@@ -89,7 +92,8 @@ async def _measure(settings: Settings, rounds: int) -> None:
     async with opened(settings) as services:
         await _say_size(services)
         before = _memory("VmRSS")
-        await _plan(services, at(YESTERDAY, dt.time(22)) + _LATER)
+        for name in TOLD_YESTERDAY:
+            await _plan(services, at(YESTERDAY, dt.time.fromisoformat(name)) + _LATER)
         frozen = await _freeze(services)
         click.echo(f"次日0:00固定前一日成绩 {frozen:.2f} 秒")
         found: dict[str, list[Planned]] = {name: [] for name in SLOTS}

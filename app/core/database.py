@@ -17,6 +17,8 @@ from sqlalchemy.orm import DeclarativeBase
 from app.core.errors import Busy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from sqlalchemy.engine import URL
 
 ANSWERS = "lianbing-answers"
@@ -122,6 +124,15 @@ def make_engine(url: str, *, pool_size: int) -> AsyncEngine:
         pool_timeout=10,
         pool_pre_ping=True,
     )
+
+
+async def copy_rows(
+    session: AsyncSession, table: str, columns: Sequence[str], records: Iterable[tuple[Any, ...]]
+) -> None:
+    """COPY records into a table in the session's transaction: many times as fast as INSERT; no defaults of the ORM's."""
+    raw = await (await session.connection()).get_raw_connection()
+    driver: Any = raw.driver_connection
+    await driver.copy_records_to_table(table, records=records, columns=columns)
 
 
 async def _nothing_to_reset(_connection: object) -> None:

@@ -12,9 +12,10 @@ from app.contests.queries import rules_on
 from app.core.clock import local_day
 from app.core.ids import new_id
 from app.notices.audiences import Audience, nearest
+from app.notices.composing import compose
 from app.notices.models import Notice
 from app.notices.outgoing import add_lots
-from app.notices.planner import claimed, compose, opened_since, scenes_of
+from app.notices.planner import claimed, opened_since, scenes_of
 from app.notices.recipients import lots_of, officers_channels
 from app.notices.rules import PREVIEW_LEAD, Slot, cutoff, in_contest, slot_on
 from app.notices.scene import Draft, Made, Scene

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm.attributes import instance_dict
 
+from app.core.database import copy_rows
 from app.core.ids import new_id
 from app.notices import channels
 from app.notices.audiences import GROUPS, Audience
@@ -138,7 +139,7 @@ def _to_lots(meant: Iterable[tuple[Notice, Sequence[Lot]]], slot: Slot, now: dt.
 
 async def _insert(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     if rows:
-        await (await session.connection()).execute(insert(Delivery), rows)
+        await copy_rows(session, Delivery.__tablename__, tuple(rows[0]), (tuple(row.values()) for row in rows))
 
 
 def _text(notice: Notice) -> Text:
@@ -164,6 +165,7 @@ def _deliveries(
         pictures = 0
     return [
         {
+            "id": new_id(),
             "notice_id": notice.id,
             "channel_id": channel.id if channel else None,
             "lot": lot,

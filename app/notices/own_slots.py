@@ -9,9 +9,10 @@ from app.contests.queries import calendar_of, rules_on
 from app.core.clock import local_day
 from app.notices import private
 from app.notices.audiences import FORECASTS, Audience, due_private
+from app.notices.composing import occasion_of
 from app.notices.figures import figures_at, standings_in
 from app.notices.outgoing import insert_notices
-from app.notices.planner import claimed, occasion_of, opened_since, scenes_of
+from app.notices.planner import claimed, opened_since, scenes_of
 from app.notices.rules import Reason, slot_on
 from app.notices.slots.queries import hold_in_force
 from app.participation.queries import roll_up

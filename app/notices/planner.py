@@ -7,45 +7,30 @@ import datetime as dt
 import gc
 from collections import deque
 from contextlib import contextmanager
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import and_, func, or_, select
 
 from app.contests.models import Contest, ContestState
 from app.contests.queries import calendar_of, rules_versions
-from app.contests.rules import closes_at, opens_at
 from app.core.clock import ZONE, local_day
 from app.core.errors import NotFound
-from app.notices.audiences import MOST_NAMES_IN_GROUPS, Audience, merged_left
+from app.notices.audiences import Audience
 from app.notices.comparisons import done_yesterday, earlier_ranks, thanked_before
-from app.notices.figures import figures_at, standings_in
+from app.notices.composing import compose
 from app.notices.models import Notice
 from app.notices.outgoing import insert_notices
-from app.notices.places.queries import provincial_place
 from app.notices.private import left_at, private_drafts
 from app.notices.recipients import groups_of, ways_of
 from app.notices.rules import (
-    FINAL,
     Reason,
     Slot,
     cutoff,
     due_slots,
-    reason_to_skip_all,
-    reason_to_skip_branch,
 )
 from app.notices.scene import Direct, Draft, Made, Once, Preview, Scene
 from app.notices.slots.queries import holds_in_force, let_lapse
-from app.notices.stats import (
-    BranchStats,
-    BureauStats,
-    Occasion,
-    as_json,
-)
 from app.notices.templates.service import wordings_for
-from app.notices.words import CITY, PROVINCE
-from app.participation.queries import roll_up
-from app.participation.rules import Figures, total, weights_of
 from app.participation.service import answers_open
 from app.roster.models import Unit, UnitKind
 from app.roster.queries import subtree
@@ -61,8 +46,6 @@ if TYPE_CHECKING:
 
 _DAY = dt.timedelta(days=1)
 _LOOK_BACK = dt.timedelta(days=30)
-_NIGHT = "22:00"
-_NAMES_AT = ("18:00", _NIGHT)
 
 
 async def contests_at(session: AsyncSession, now: dt.datetime) -> list[Contest]:
@@ -141,14 +124,19 @@ async def plan(
 
     with _uncollected():
         for helper in helpers[:1]:
-            await _read_ahead(session, helper, turns, still_open)
+            await _read_ahead(session, helper, turns, still_open, now=now)
         async with asyncio.TaskGroup() as group:
             shares = [group.create_task(work(own)) for own in sessions]
     return [share.result() for share in shares]
 
 
 async def _read_ahead(
-    session: AsyncSession, helper: AsyncSession, turns: Iterable[Sequence[Task]], still_open: dict[dt.datetime, bool]
+    session: AsyncSession,
+    helper: AsyncSession,
+    turns: Iterable[Sequence[Task]],
+    still_open: dict[dt.datetime, bool],
+    *,
+    now: dt.datetime,
 ) -> None:
     """Read what all bureaus need: over one connection who had not finished, over another the rest meanwhile."""
     task = next((task for turn in turns for task in turn if task.send), None)
@@ -162,7 +150,16 @@ async def _read_ahead(
         return
     async with asyncio.TaskGroup() as group:
         group.create_task(left_at(helper, scene, slot.day, until))
-        group.create_task(_read_comparisons(session, scene, slot, until))
+        await _read_comparisons(session, scene, slot, until)
+        if slot.final:  # its figures are frozen: its texts can be written while the names are still being read
+            await _compose_ahead(session, (one for turn in turns for one in turn if one.slot == slot and one.send), now)
+
+
+async def _compose_ahead(session: AsyncSession, tasks: Iterable[Task], now: dt.datetime) -> None:
+    for scene, slot, _ in tasks:
+        until = cutoff(slot, scene.rules(slot.day))
+        scene.once.composed[slot.at, scene.bureau.id] = await compose(session, scene, slot, now=now, until=until)
+        await asyncio.sleep(0)
 
 
 async def _read_comparisons(session: AsyncSession, scene: Scene, slot: Slot, until: dt.datetime) -> None:
@@ -301,98 +298,7 @@ async def _all_drafts(
     paused = scene.contest.state == ContestState.PAUSED
     if scene.branches and not slot.final and not paused and scene.calendar.counts(slot.day):
         await left_at(session, scene, slot.day, until)  # with the figures, in one reading of the answers
-    drafts = await compose(session, scene, slot, now=now, until=until)
+    drafts = scene.once.composed.pop((slot.at, scene.bureau.id), None)
+    if drafts is None:
+        drafts = await compose(session, scene, slot, now=now, until=until)
     return drafts + await private_drafts(session, scene, slot, drafts, until=until)
-
-
-async def compose(
-    session: AsyncSession, scene: Scene, slot: Slot, *, now: dt.datetime, until: dt.datetime
-) -> list[Draft]:
-    """Return what a slot tells the bureau (or province) and each of its branches, with the figures as of `until`."""
-    if not scene.calendar.counts(slot.day):
-        return [Draft(unit, Reason.NOT_COUNTED, None, None) for unit in scene.groups]
-    direct = await figures_at(session, scene, slot.day, until)
-    figures = roll_up(scene.units, direct)
-    rules = scene.rules(slot.day)
-    paused = scene.contest.state == ContestState.PAUSED
-    everyone = figures[scene.bureau.id]
-    nothing = reason_to_skip_all(
-        slot, rules, paused=paused, expected=everyone.expected, participated=everyone.participated
-    )
-    if nothing:
-        return [Draft(unit, nothing, None, None) for unit in scene.groups]
-    occasion = occasion_of(scene, slot, now=now, until=until)
-    standings = standings_in(scene.ranked, figures, occasion.weights)
-    ranked = {unit.id for unit in scene.ranked}
-    below = {unit.id for unit in scene.units if ranked & set(unit.path)}
-    earlier, ranks = await earlier_ranks(session, scene, slot)
-    bureau = BureauStats(
-        occasion=occasion,
-        total=everyone,
-        headquarters=total(direct.get(unit.id, Figures()) for unit in scene.units if unit.id not in below),
-        standings=standings,
-        done_yesterday=await done_yesterday(session, scene, slot, until=until),
-        earlier=earlier,
-        earlier_ranks=ranks,
-        words=PROVINCE if scene.is_province else CITY,
-        provincial=await provincial_place(session, scene, slot),
-    )
-    text, source = scene.wording.say(bureau)
-    drafts = [Draft(scene.bureau, None, text, as_json(bureau), source=source)]
-    if scene.is_province:
-        return drafts
-    thanked = await thanked_before(session, scene, slot)
-    named = await _named(session, scene, slot, until)
-    for branch, own in zip(scene.branches, standings, strict=True):
-        reason = reason_to_skip_branch(
-            slot, expected=own.figures.expected, thanked=own.complete and branch.id in thanked
-        )
-        if reason:
-            drafts.append(Draft(branch, reason, None, None))
-            continue
-        others = tuple(s for s in standings if s.group == own.group and s is not own)
-        stats = BranchStats(occasion, own, others, ranks.get(branch.id), earlier, named.get(branch.id, ()), scene.link)
-        text, source = scene.wording.say(stats)
-        drafts.append(Draft(branch, None, text, as_json(stats), about=stats, source=source))
-    return drafts
-
-
-def occasion_of(scene: Scene, slot: Slot, *, now: dt.datetime, until: dt.datetime) -> Occasion:
-    """Return what the audiences of a slot share."""
-    contest, rules = scene.contest, scene.rules(slot.day)
-    following = scene.calendar.following(slot.day)
-    next_rules = scene.rules(following or slot.day)
-    return Occasion(
-        contest=contest.short_name or contest.name,
-        issuer=contest.issuer or scene.bureau.name,
-        office_phone=contest.office_phone,
-        number=scene.calendar.number(slot.day),
-        slot=slot,
-        cutoff_at=until,
-        issued_at=now if slot.late(now) else slot.at,
-        late=slot.late(now),
-        closes_at=closes_at(rules, slot.day),
-        next_opens_at=opens_at(next_rules, following) if following else None,
-        next_closes_at=closes_at(next_rules, following) if following else None,
-        final_follows=FINAL in scene.rules(slot.day + _DAY).notices.active_slots,
-        with_matches=rules.matches.required_per_day > 0,
-        weights=weights_of(rules.index),
-        resumed=scene.calendar.previous(slot.day) not in {None, slot.day - _DAY},
-    )
-
-
-async def _named(
-    session: AsyncSession, scene: Scene, slot: Slot, until: dt.datetime
-) -> dict[uuid.UUID, tuple[str, ...]]:
-    """Return the first of the unfinished by branch, where the rules let their names stand in its group."""
-    if slot.name not in _NAMES_AT or not scene.rules(slot.day).notices.names_in_groups:
-        return {}
-    left = await left_at(session, scene, slot.day, until)
-    named = {}
-    for branch in scene.branches:
-        parts = [
-            one for unit in scene.units if branch.id in unit.path and unit.id in left for one in left[unit.id].left
-        ]
-        names = (name for one in merged_left(parts) for name in one.names)
-        named[branch.id] = tuple(islice(names, MOST_NAMES_IN_GROUPS))
-    return named

@@ -37,7 +37,8 @@ class Once:
     """What one planning reads once for all bureaus of a contest, by the day, slot or instant that it is of.
 
     `ways` to the people of all units, the branches `thanked` before a slot, the accounts to `nudge` by unit, a slot's
-    `holds` by unit, the figures `told` to the bureaus' groups at an earlier one, and the channels of the `groups` by unit (None: not read yet).
+    `holds` by unit, the figures `told` to the bureaus' groups at an earlier one, and the channels of the `groups` by unit
+    (None: not read yet). `composed`: what a bureau's groups are told at a slot, where it was written ahead of its turn.
     """
 
     ways: dict[dt.date, Ways] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class Once:
     holds: dict[dt.datetime, dict[uuid.UUID, SlotHold]] = field(default_factory=dict)
     told: dict[dt.datetime, dict[uuid.UUID, dict[str, Any]]] = field(default_factory=dict)
     groups: dict[uuid.UUID, list[Channel]] | None = None
+    composed: dict[tuple[dt.datetime, uuid.UUID], list[Draft]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

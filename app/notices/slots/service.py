@@ -11,9 +11,10 @@ from app.core import audit
 from app.core.clock import local_day, wire
 from app.core.errors import Conflict
 from app.notices.audiences import Audience
+from app.notices.composing import compose
 from app.notices.models import SlotHold
 from app.notices.outgoing import add_deliveries
-from app.notices.planner import compose, scenes_of
+from app.notices.planner import scenes_of
 from app.notices.private import private_drafts
 from app.notices.rules import NoticeState, Reason, Slot, in_contest
 from app.notices.slots.queries import hold_in_force, notices_of_slot

@@ -9,6 +9,7 @@ from sqlalchemy import delete, text, update
 
 from app.core import audit
 from app.core.clock import local_day
+from app.core.database import copy_rows
 from app.core.errors import Invalid, NotFound
 from app.core.ids import new_id, parse_id
 from app.core.security import new_password
@@ -24,7 +25,7 @@ from app.roster.sign_in.service import end_sign_ins
 if TYPE_CHECKING:
     import datetime as dt
     import uuid
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -140,11 +141,11 @@ async def _land(session: AsyncSession, changes: Changes, hashes: dict[str, str],
     """Write the changes: new rows first; rows that others may be waiting for are locked last and shortly."""
     places = await queries.places_below(session, {new.parent_id for new in changes.units})
     units = (_unit_record(new, places[new.parent_id], number, now) for number, new in enumerate(changes.units))
-    await _copy(session, "unit", _UNIT, units)
+    await copy_rows(session, "unit", _UNIT, units)
     today = local_day(now)
-    await _copy(session, "officer", _OFFICER, (_officer_record(new, hashes, now) for new in changes.created))
+    await copy_rows(session, "officer", _OFFICER, (_officer_record(new, hashes, now) for new in changes.created))
     first = (_assignment_record(new.id, Stretch(today, None, new.placement), now) for new in changes.created)
-    await _copy(session, "assignment", _ASSIGNMENT, first)
+    await copy_rows(session, "assignment", _ASSIGNMENT, first)
     await _move(session, changes.changed, now=now)
     await _change(session, changes.changed)
 
@@ -193,13 +194,6 @@ def _assignment_record(officer_id: uuid.UUID, stretch: Stretch, now: dt.datetime
     return new_id(), officer_id, unit_id, takes_part, stretch.from_day, stretch.until_day, now
 
 
-async def _copy(session: AsyncSession, table: str, columns: Sequence[str], records: Iterable[tuple[Any, ...]]) -> None:
-    """COPY records in the session's transaction: ten times as fast as INSERT."""
-    raw = await (await session.connection()).get_raw_connection()
-    driver: Any = raw.driver_connection
-    await driver.copy_records_to_table(table, records=records, columns=columns)
-
-
 async def _move(session: AsyncSession, changed: Sequence[ChangedOfficer], *, now: dt.datetime) -> None:
     """Change assignments in the order that keeps one open row an officer at a time."""
     moved = [(change.before.id, change.stretches) for change in changed if change.stretches]
@@ -210,7 +204,7 @@ async def _move(session: AsyncSession, changed: Sequence[ChangedOfficer], *, now
     if ends:
         await session.execute(text("UPDATE assignment SET until_day = :until WHERE id = :key"), ends)
     fresh = (_assignment_record(officer, stretch, now) for officer, moves in moved for stretch in moves.insert)
-    await _copy(session, "assignment", _ASSIGNMENT, fresh)
+    await copy_rows(session, "assignment", _ASSIGNMENT, fresh)
 
 
 async def _change(session: AsyncSession, changed: Sequence[ChangedOfficer]) -> None:
