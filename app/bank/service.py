@@ -111,7 +111,8 @@ async def import_directory(
 
     Without `unit_id` it is the shipped bank: its register of instruments is taken over too, and shared questions
     that are no longer in the files are retired; what was confirmed in this installation stays confirmed
-    as long as its text stays. With it the questions are that unit's own and rest on the register in the tables. A basis that has lapsed keeps a question from being drawn, not from being taken over.
+    as long as its text stays. With it the questions are that unit's own and rest on the register in the tables.
+    A basis that has lapsed keeps a question from being drawn, not from being taken over.
     Any error: the report lists all of them and nothing was written.
     """
     reading = await asyncio.to_thread(read_directory, directory)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import or_, select
+from sqlalchemy.orm import aliased
 
 from app.core.errors import Forbidden, NotFound
 from app.core.ids import parse_id
@@ -167,16 +168,15 @@ async def require_for_all(session: AsyncSession, caller: Caller, *, day: dt.date
 
 
 async def _administered(session: AsyncSession, unit: Unit, day: dt.date) -> bool:
-    """Whether the unit has an administrator of its own who does not take part."""
+    """Whether the unit has an administrator of its own who does not take part, nor ever will (`ever_takes_part`)."""
+    plays = aliased(Assignment)
+    later = select(plays.id).where(
+        plays.officer_id == Officer.id, plays.takes_part, or_(plays.until_day.is_(None), plays.until_day > day)
+    )
     found = await session.scalars(
         select(Officer.id)
         .join(Assignment, Assignment.officer_id == Officer.id)
-        .where(
-            Assignment.unit_id == unit.id,
-            Officer.roles.contains([Role.ADMIN]),
-            assigned_on(day),
-            Assignment.takes_part.is_(False),
-        )
+        .where(Assignment.unit_id == unit.id, Officer.roles.contains([Role.ADMIN]), assigned_on(day), ~later.exists())
         .limit(1)
     )
     return found.first() is not None

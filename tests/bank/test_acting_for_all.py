@@ -11,6 +11,7 @@ from tests.bank.test_confirming import load, post, used
 from tests.bank.test_questions_api import get, upload
 from tests.bank.test_sheets import HEADER, SINGLE, workbook
 from tests.people import Town
+from tests.roster.test_playing_admin import enter_for_tomorrow
 
 OWN = str(SINGLE[0])
 ASK = "请由{}的管理员或系统运维人员办理。"
@@ -68,6 +69,14 @@ async def test_the_one_bureau_acts_until_the_province_has_an_administrator(town,
     await town.officer("省厅管理员", "省厅", roles=["admin"], takes_part=False)
     assert (await post(town, "withdraw")).json()["detail"].endswith(ASK.format("省厅"))
     assert (await post(town, "withdraw", who="省厅管理员")).status_code == 200
+
+
+async def test_an_administrator_above_who_will_take_part_leaves_it_to_the_one_bureau(town, services, tmp_path):
+    await load(services, tmp_path)
+    await town.officer("省厅管理员", "省厅", roles=["admin"], takes_part=False)
+    await enter_for_tomorrow(town, "省厅管理员", takes_part=True)
+    assert (await post(town, who="省厅管理员")).json()["code"] == "question-administration-closed"
+    assert (await post(town)).json()["moved"] == ["mixed", "rule"]
 
 
 async def test_a_branch_never_acts_for_its_bureau(town, services, tmp_path):
