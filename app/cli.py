@@ -172,7 +172,13 @@ def import_roster(file: Path, bureau: str, create_units: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="只检查文件，不写入")
 def import_questions(path: Path, bureau: str | None, dry_run: bool) -> None:
     """Load the question bank's files, or a bureau's own file; again and again without harm."""
-    _print_report(_with_services(lambda services: exchange.import_path(services, path, bureau=bureau, dry_run=dry_run)))
+    report = _with_services(lambda services: exchange.import_path(services, path, bureau=bureau, dry_run=dry_run))
+    _print_report(report)
+    for name in report.lapsed:
+        click.echo(
+            f"《{name}》登记的文本有变化，原来的确认已经失效，待它确认的题目回到待复核。请对照新文本核对后重新确认："
+            f"lianbing confirm-basis '{name}' --by 姓名 --on 日期"
+        )
 
 
 @main.command("export-questions")

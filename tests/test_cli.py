@@ -277,3 +277,16 @@ def test_bench_notices_plans_every_slot_and_compares_with_the_target(operator: O
     assert all("消息0条" not in line for line in slots if line[:5] != "15:00")
     assert "目标 5 秒以内：" in lines[-1]
     assert "进程占内存" in lines[-1]
+
+
+def test_an_import_tells_whose_confirmation_lapsed(operator: Operator, tmp_path: Path) -> None:
+    folder = write_bank(tmp_path / "bank", [question()])
+    operator.run("import-questions", str(folder))
+    operator.run("confirm-basis", "行政处罚法", "--by", "法制科 李明", "--on", "2026-08-20")
+    assert "失效" not in operator.run("import-questions", str(folder)).output
+    write_bank(
+        folder, [question()], instruments=[{**INSTRUMENTS[0], "in_force_from": dt.date(2026, 1, 1)}, INSTRUMENTS[1]]
+    )
+    told = operator.run("import-questions", str(folder)).output
+    assert "《行政处罚法》登记的文本有变化，原来的确认已经失效" in told
+    assert "lianbing confirm-basis '行政处罚法' --by 姓名 --on 日期" in told

@@ -178,6 +178,7 @@ def _book(content: bytes, name: str) -> Response:
 
 def _wire(report: ImportReport, dry_run: bool) -> dict[str, Any]:
     shown = dataclasses.asdict(report)
+    del shown["lapsed"]  # of the shared register, which no upload brings
     shown["errors"] = [error._asdict() for error in report.errors]
     return {**shown, "id": str(report.id) if report.id else None, "dry_run": dry_run}
 

@@ -58,7 +58,7 @@ class ImportReport:
     """What an import did, or (`errors`) why it wrote nothing; `id` is None where nothing was to be written.
 
     `missing` counts questions that the tables hold and the files do not: of the shipped bank they are retired now,
-    a bureau's own stay as they are.
+    a bureau's own stay as they are. `lapsed` are instruments whose confirmation was of another text.
     """
 
     id: uuid.UUID | None
@@ -68,6 +68,7 @@ class ImportReport:
     unchanged: int = 0
     missing: int = 0
     errors: tuple[RowError, ...] = ()
+    lapsed: tuple[str, ...] = ()
 
 
 def check_directory(directory: Path, day: dt.date) -> CheckReport:
@@ -109,8 +110,9 @@ async def import_directory(
     """Take over a folder of questions; the same folder again changes nothing.
 
     Without `unit_id` it is the shipped bank: its register of instruments is taken over too, and shared questions
-    that are no longer in the files are retired; what was confirmed in this installation stays confirmed. With it the questions are that unit's own and rest on the register
-    in the tables. A basis that has lapsed keeps a question from being drawn, not from being taken over.
+    that are no longer in the files are retired; what was confirmed in this installation stays confirmed
+    as long as its text stays. With it the questions are that unit's own and rest on the register in the tables.
+    A basis that has lapsed keeps a question from being drawn, not from being taken over.
     Any error: the report lists all of them and nothing was written.
     """
     reading = await asyncio.to_thread(read_directory, directory)
@@ -201,8 +203,9 @@ async def _take_over(
 ) -> ImportReport:
     await lock_bank(session)
     instruments, freed = 0, frozenset[str]()
+    lapsed: tuple[str, ...] = ()
     if unit_id is None:
-        known, confirmed = await keep_confirmations(session, reading.register)
+        known, confirmed, lapsed = await keep_confirmations(session, reading.register)
         freed = _freed(reading, known, confirmed, local_day(now))
         instruments = await _upsert_instruments(session, known)
         await _upsert_facts(session, known)
@@ -214,8 +217,8 @@ async def _take_over(
         await session.execute(update(Question), [{"id": one.question_id, "state": RETIRED} for one in plan.missing])
     if unit_id is None:
         await mark_freed(session, freed, now)
-    report = _report(new_id(), plan, reading.rows)
-    if plan.created or plan.changed or instruments or (unit_id is None and plan.missing):
+    report = dataclasses.replace(_report(new_id(), plan, reading.rows), lapsed=lapsed)
+    if plan.created or plan.changed or instruments or lapsed or (unit_id is None and plan.missing):
         await raise_version(session)
     else:
         return report
@@ -232,6 +235,7 @@ async def _take_over(
             "restated": {held.code: [held.state, entry.state] for held, entry in plan.restated},
             "missing": [held.code for held in plan.missing],
             "instruments": instruments,
+            **({"lapsed": list(lapsed)} if lapsed else {}),
         },
     )
     return report

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import or_, select
+from sqlalchemy.orm import aliased
 
 from app.core.errors import Forbidden, NotFound
 from app.core.ids import parse_id
@@ -145,6 +146,40 @@ async def officer_below(
     if row is None:
         raise NotFound("没有找到该人员。")
     return row[0], row[1]
+
+
+async def require_for_all(session: AsyncSession, caller: Caller, *, day: dt.date, what: str) -> None:
+    """Raise Forbidden unless the caller's unit may act on what all units share; `what` says what that touches.
+
+    The highest unit may; the bureau below it only where it is the one bureau and nobody of the highest unit could.
+    Where several units stand highest, that is left to the operator's commands.
+    """
+    found = await session.scalars(select(Unit).where(Unit.kind.in_([UnitKind.BUREAU, UnitKind.PROVINCE])))
+    heads = found.all()
+    highest = [unit for unit in heads if unit.parent_id is None]
+    if len(highest) != 1:
+        raise Forbidden(f"{what}，请联系系统运维人员办理。")
+    (keeper,) = highest
+    bureaus = [unit for unit in heads if unit.kind == UnitKind.BUREAU]
+    if len(bureaus) == 1 and not await _administered(session, keeper, day):
+        (keeper,) = bureaus
+    if caller.unit_id not in {keeper.id, highest[0].id}:
+        raise Forbidden(f"{what}，请由{keeper.name}的管理员或系统运维人员办理。")
+
+
+async def _administered(session: AsyncSession, unit: Unit, day: dt.date) -> bool:
+    """Whether the unit has an administrator of its own who does not take part, nor ever will (`ever_takes_part`)."""
+    plays = aliased(Assignment)
+    later = select(plays.id).where(
+        plays.officer_id == Officer.id, plays.takes_part, or_(plays.until_day.is_(None), plays.until_day > day)
+    )
+    found = await session.scalars(
+        select(Officer.id)
+        .join(Assignment, Assignment.officer_id == Officer.id)
+        .where(Assignment.unit_id == unit.id, Officer.roles.contains([Role.ADMIN]), assigned_on(day), ~later.exists())
+        .limit(1)
+    )
+    return found.first() is not None
 
 
 def assigned_on(day: dt.date) -> ColumnElement[bool]:

@@ -149,10 +149,15 @@ async def exemptions_page(
     return [(row[0], row[1]) for row in await session.execute(query)]
 
 
+OF_QUESTIONS = ("question", "question_import", "instrument", "bank")
+"""Subjects of acts on the question bank; their reasons and notes may tell a right answer."""
+
+
 async def audit_page(
     session: AsyncSession,
     caller: Caller,
     *,
+    of_questions: bool,
     action: str | None,
     subject_id: str | None,
     before: int | None,
@@ -160,7 +165,8 @@ async def audit_page(
 ) -> list[tuple[AuditEntry, Officer | None]]:
     """Return acts of people of the caller's subtree, newest first, and those of commands on a unit of it.
 
-    What a command did to no single unit (the shared bank) is shown at the top of the tree.
+    What a command did to no single unit (the shared bank) is shown at the top of the tree. Without `of_questions`
+    acts on the question bank are left out.
     """
     people = (
         select(Assignment.officer_id)
@@ -179,6 +185,8 @@ async def audit_page(
         .order_by(AuditEntry.seq.desc())
         .limit(limit)
     )
+    if not of_questions:
+        query = query.where(AuditEntry.subject_kind.not_in(OF_QUESTIONS))
     if action is not None:
         query = query.where(AuditEntry.action == action)
     if subject_id is not None:

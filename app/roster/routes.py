@@ -234,11 +234,19 @@ async def list_audit(
     """List administrative acts of people of one's own subtree, newest first; each hash covers the one before.
 
     `actor` is null for a command of the server's operator; who administers the unit that it named sees it.
+    Who takes part, now or later, sees no acts on questions and instruments: their reasons may tell an answer.
     """
     before = read_cursor(cursor, int)
     async with wired.database.reads() as session:
+        day = local_day(await wired.clock.now(session))
         found = await queries.audit_page(
-            session, caller, action=action, subject_id=subject_id, before=before[0] if before else None, limit=limit + 1
+            session,
+            caller,
+            of_questions=not await access.ever_takes_part(session, caller, day),
+            action=action,
+            subject_id=subject_id,
+            before=before[0] if before else None,
+            limit=limit + 1,
         )
     following = encode_cursor(found[limit - 1][0].seq) if len(found) > limit else None
     next_link(request, response, following)

@@ -2,6 +2,7 @@
 
 `player` is an administrator who takes part, `admin` one who does not. Officer, liaison officer and leader belong to one
 branch, bureau and administrators to its bureau, province to the province; the contest is the province's.
+There are two bureaus, so that what all share is for the province's administrator (`ABOVE`).
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ GET /api/v1/imports/questions/template                               401      40
 POST /api/v1/imports/roster                                          401      403      403      403      403      403      200      200
 GET /api/v1/imports/{import_id}/credentials.xlsx                     401      403      403      403      403      403      200      200
 GET /api/v1/instruments                                              401      403      403      403      403      403      403      200
-POST /api/v1/instruments/{name}/confirm                              401      403      403      403      403      403      403      200
-POST /api/v1/instruments/{name}/withdraw                             401      403      403      403      403      403      403      200
+POST /api/v1/instruments/{name}/confirm                              401      403      403      403      403      403      403      403
+POST /api/v1/instruments/{name}/withdraw                             401      403      403      403      403      403      403      403
 POST /api/v1/match-tickets                                           401      201      201      201      403      403      201      403
 GET /api/v1/match-tickets/{ticket_id}                                401      200      200      200      404      404      200      404
 DELETE /api/v1/match-tickets/{ticket_id}                             401      204      204      204      404      404      204      404
@@ -247,3 +248,9 @@ GET /api/v1/contests/{contest_id}/province-places                    401      40
 PUT /api/v1/contests/{contest_id}/province-places/{day}              401      403      403      403      404      403      404      404
 DELETE /api/v1/contests/{contest_id}/province-places/{day}           401      403      403      403      404      403      404      404
 """
+
+# By an administrator of the province.
+ABOVE = {
+    "POST /api/v1/instruments/{name}/confirm": 200,
+    "POST /api/v1/instruments/{name}/withdraw": 200,
+}

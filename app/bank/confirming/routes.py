@@ -10,13 +10,23 @@ from app.bank.confirming import service
 from app.bank.confirming.queries import Registered, instruments
 from app.bank.confirming.schemas import ConfirmIn, ConfirmOut, InstrumentPage, WithdrawIn
 from app.bank.routes import QuestionAdministrator, question_administrator
-from app.core.errors import Forbidden
+from app.core.clock import local_day
 from app.core.http import encode_cursor, next_link, problems, read_cursor
 from app.core.wiring import Services, Wired
-from app.roster.access import Caller
-from app.roster.models import UnitKind
+from app.roster.access import Caller, require_for_all
 
 router = APIRouter(tags=["Questions"])
+
+
+async def keeper(caller: QuestionAdministrator, wired: Wired) -> Caller:
+    """Return the caller, who may confirm for every unit that draws from the shared bank."""
+    async with wired.database.reads() as session:
+        day = local_day(await wired.clock.now(session))
+        await require_for_all(session, caller, day=day, what="法律依据的确认对全系统的共用题库生效")
+    return caller
+
+
+Keeper = Annotated[Caller, Depends(keeper)]
 
 
 @router.get(
@@ -45,12 +55,11 @@ async def list_instruments(
 @router.post(
     "/instruments/{name}/confirm", operation_id="confirm_instrument", responses=problems(400, 401, 403, 404, 409, 422)
 )
-async def confirm_instrument(name: str, body: ConfirmIn, caller: QuestionAdministrator, wired: Wired) -> ConfirmOut:
+async def confirm_instrument(name: str, body: ConfirmIn, caller: Keeper, wired: Wired) -> ConfirmOut:
     """Note who has found the registered text to be the law; the questions that waited for it come into use.
 
-    The same again changes nothing. A later import of the register keeps it.
+    The same again changes nothing. A later import of the register keeps it while the text stays the same.
     """
-    _require_bureau(caller)
     async with wired.database.sessions.begin() as session:
         now = await wired.clock.now(session)
         done = await service.confirm(
@@ -62,21 +71,13 @@ async def confirm_instrument(name: str, body: ConfirmIn, caller: QuestionAdminis
 @router.post(
     "/instruments/{name}/withdraw", operation_id="withdraw_instrument", responses=problems(400, 401, 403, 404, 422)
 )
-async def withdraw_instrument(
-    name: str, caller: QuestionAdministrator, wired: Wired, body: WithdrawIn | None = None
-) -> ConfirmOut:
+async def withdraw_instrument(name: str, caller: Keeper, wired: Wired, body: WithdrawIn | None = None) -> ConfirmOut:
     """Take this installation's confirmation back; the questions that rested on it wait again."""
-    _require_bureau(caller)
     async with wired.database.sessions.begin() as session:
         now = await wired.clock.now(session)
         reason = body.reason if body else None
         done = await service.withdraw(session, name, now=now, actor_id=caller.officer_id, reason=reason)
     return await _done(wired, done)
-
-
-def _require_bureau(caller: Caller) -> None:
-    if caller.unit_kind not in {UnitKind.BUREAU, UnitKind.PROVINCE}:
-        raise Forbidden("共享题库关系到全市，请由市局或省厅的管理员确认法律依据。")
 
 
 async def _done(wired: Services, done: service.Confirmed) -> ConfirmOut:

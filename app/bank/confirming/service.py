@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import select, update
 
 from app.bank.changing import lock_bank, raise_version
 from app.bank.checking import Register, settled, usable
+from app.bank.confirming.rules import same_text
 from app.bank.entries import IN_USE, TO_CONFIRM
+from app.bank.life.models import Cause, QuestionStep
 from app.bank.models import Instrument, InstrumentConfirmation, Question, QuestionRevision
 from app.bank.queries import facts_of_register, register
 from app.core import audit
@@ -82,7 +84,8 @@ async def confirm(
     one.confirmed_by = by
     one.checked_to = max(on, held.shipped_checked_to or on)
     await session.flush()
-    freed = await _free(session, today, now)
+    moved = await _free(session, today, now)
+    freed = _noted(session, moved, IN_USE, f"确认《{one.name}》", now, actor_id)
     if changed or freed:
         await _told(session, "instrument.confirm", one, before, _shown(one, held), "freed", freed, now, actor_id)
     return Confirmed(one.name, tuple(freed), changed or bool(freed))
@@ -104,7 +107,8 @@ async def withdraw(
     one.confirmed_by, one.checked_to = held.shipped_by, held.shipped_checked_to
     await session.delete(held)
     await session.flush()
-    back = await _put_back(session, local_day(now))
+    moved = await _put_back(session, local_day(now))
+    back = _noted(session, moved, TO_CONFIRM, f"撤回对《{one.name}》的确认", now, actor_id)
     await _told(session, "instrument.withdraw", one, before, _shown(one, None), "waiting", back, now, actor_id, reason)
     return Confirmed(one.name, tuple(back), changed=True)
 
@@ -169,7 +173,8 @@ async def confirmations(session: AsyncSession) -> dict[str, InstrumentConfirmati
 
 async def _shared(session: AsyncSession, *conditions: Any) -> list[Any]:
     rows = await session.execute(
-        select(Question.id, Question.code, Question.freed_at, QuestionRevision.facts)
+        select(Question.id, Question.code, Question.state, Question.current_revision_id, Question.freed_at)
+        .add_columns(QuestionRevision.facts)
         .join(QuestionRevision, QuestionRevision.id == Question.current_revision_id)
         .where(Question.unit_id.is_(None), *conditions)
         .order_by(Question.code)
@@ -182,17 +187,17 @@ async def _settles(session: AsyncSession) -> tuple[Register, frozenset[str]]:
     return Register(known.instruments, await facts_of_register(session)), frozenset(await confirmations(session))
 
 
-async def _free(session: AsyncSession, day: dt.date, now: dt.datetime) -> list[str]:
+async def _free(session: AsyncSession, day: dt.date, now: dt.datetime) -> list[Any]:
     known, confirmed = await _settles(session)
     waiting = await _shared(session, Question.state == TO_CONFIRM)
     free = [row for row in waiting if settled(row.facts, known, confirmed, day)]
     if free:
         values = [{"id": row.id, "state": IN_USE, "freed_at": now} for row in free]
         await session.execute(update(Question), values)
-    return [row.code for row in free]
+    return free
 
 
-async def _put_back(session: AsyncSession, day: dt.date) -> list[str]:
+async def _put_back(session: AsyncSession, day: dt.date) -> list[Any]:
     """Let the questions wait again that nothing settles any more.
 
     What the files themselves have in use rests on usable facts only: one in use on another was freed, mark or no mark.
@@ -212,29 +217,61 @@ async def _put_back(session: AsyncSession, day: dt.date) -> list[str]:
     ]
     if back:
         await session.execute(update(Question), [{"id": row.id, "state": TO_CONFIRM, "freed_at": None} for row in back])
-    return [row.code for row in back]
+    return back
 
 
-async def keep_confirmations(session: AsyncSession, shipped: Register) -> tuple[Register, frozenset[str]]:
-    """Return the shipped register with this installation's confirmations in it, and which instruments they are of.
+def _noted(
+    session: AsyncSession, moved: Iterable[Any], state: str, note: str, now: dt.datetime, actor_id: uuid.UUID | None
+) -> list[str]:
+    """Write the step of each moved question into its life; return their codes."""
+    rows = list(moved)
+    session.add_all(
+        QuestionStep(
+            question_id=row.id,
+            revision_id=row.current_revision_id,
+            from_state=row.state,
+            to_state=state,
+            cause=Cause.PERSON.value,
+            actor_id=actor_id,
+            note=note,
+            at=now,
+        )
+        for row in rows
+    )
+    return [row.code for row in rows]
 
-    One given before the shipped text came into force was about another text: it lapses, and its questions wait again.
+
+class Kept(NamedTuple):
+    """The shipped register with what is confirmed here, which instruments that are, and whose confirmation lapsed."""
+
+    register: Register
+    confirmed: frozenset[str]
+    lapsed: tuple[str, ...]
+
+
+async def keep_confirmations(session: AsyncSession, shipped: Register) -> Kept:
+    """Return the shipped register with this installation's confirmations in it, before it is written.
+
+    A confirmation was given of the text that the tables still hold: where the shipped one is another it lapses, and
+    its questions wait again.
     """
     instruments = dict(shipped.instruments)
-    kept = set()
-    for name, held in (await confirmations(session)).items():
+    held = Register((await register(session)).instruments, await facts_of_register(session))
+    kept, lapsed = set(), []
+    for name, given in (await confirmations(session)).items():
         one = instruments.get(name)
         if one is None:
             continue
-        if one.in_force_from > held.confirmed_on:
-            await session.delete(held)
+        if not same_text(name, held, shipped, confirmed_on=given.confirmed_on):
+            await session.delete(given)
+            lapsed.append(name)
             continue
-        held.shipped_by, held.shipped_checked_to = one.confirmed_by, one.checked_to
-        checked_to = max(held.confirmed_on, one.checked_to or held.confirmed_on)
-        instruments[name] = dataclasses.replace(one, confirmed_by=held.confirmed_by, checked_to=checked_to)
+        given.shipped_by, given.shipped_checked_to = one.confirmed_by, one.checked_to
+        checked_to = max(given.confirmed_on, one.checked_to or given.confirmed_on)
+        instruments[name] = dataclasses.replace(one, confirmed_by=given.confirmed_by, checked_to=checked_to)
         kept.add(name)
     await session.flush()
-    return Register(instruments, shipped.facts), frozenset(kept)
+    return Kept(Register(instruments, shipped.facts), frozenset(kept), tuple(sorted(lapsed)))
 
 
 async def mark_freed(session: AsyncSession, codes: Iterable[str], now: dt.datetime) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class StepTaken(NamedTuple):
-    """A step with who took it; None where the end of a basis did."""
+    """A step with who took it; None where the end of a basis or an operator's command did."""
 
     step: QuestionStep
     actor: Officer | None

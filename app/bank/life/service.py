@@ -21,8 +21,7 @@ from app.bank.queries import facts_of_register, register
 from app.core import audit
 from app.core.clock import Clock, local_day
 from app.core.errors import Forbidden
-from app.roster.access import assigned_on
-from app.roster.models import Assignment, Officer, Role, Unit
+from app.roster.access import require_for_all
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -44,7 +43,7 @@ async def set_state(
     """Put a question into the state `wanted`; return whether anything changed (the same again changes nothing).
 
     A shared question can only be stopped for good at this installation, and that undone. Raises NotFound, Forbidden
-    (a unit above owns it; a shared one while a unit above has an administrator) or what `check_step` raises.
+    (a unit above owns it; a shared one by who may not act for all) or what `check_step` raises.
     """
     await lock_bank(session)
     life = await life_of(session, caller, question_id)
@@ -78,19 +77,7 @@ async def _refuse_place(session: AsyncSession, caller: Caller, life: Life, day: 
         if caller.unit_id not in life.unit.path:
             raise Forbidden(f"这道题归{life.unit.name}所有，请由{life.unit.name}的管理员办理。")
         return
-    above = await session.scalar(
-        select(Unit.name)
-        .join(Assignment, Assignment.unit_id == Unit.id)
-        .join(Officer, Officer.id == Assignment.officer_id)
-        .where(
-            Unit.id.in_([one for one in caller.unit_path if one != caller.unit_id]),
-            Officer.roles.contains([Role.ADMIN]),
-            assigned_on(day),
-        )
-        .limit(1)
-    )
-    if above is not None:
-        raise Forbidden(f"共用题库的题目停用后对全系统生效，请由{above}的管理员办理。")
+    await require_for_all(session, caller, day=day, what="共用题库的题目停用后对全系统生效")
 
 
 async def _put(
@@ -106,19 +93,24 @@ async def _put(
     elif stop is not None:
         await session.delete(stop)
         if question.unit_id is None:
-            after = await _as_confirmed(session, question, stop.would_be, local_day(now))
+            after = await _as_confirmed(session, question, stop.would_be, now)
     question.state = after
     await session.flush()
     return after
 
 
-async def _as_confirmed(session: AsyncSession, question: Question, would_be: str, day: dt.date) -> str:
-    """Return what a stopped shared question is to be again; a confirmation may have come or gone meanwhile."""
+async def _as_confirmed(session: AsyncSession, question: Question, would_be: str, now: dt.datetime) -> str:
+    """Return what a stopped shared question is to be again; a confirmation may have come or gone meanwhile.
+
+    That is noted as `freed_at`, so that a withdrawal finds it.
+    """
     if question.unit_id is not None or (would_be != TO_CONFIRM and question.freed_at is None):
         return would_be
     known = Register((await register(session)).instruments, await facts_of_register(session))
     revision = await session.get_one(QuestionRevision, question.current_revision_id)
-    return IN_USE if settled(revision.facts, known, frozenset(await confirmations(session)), day) else TO_CONFIRM
+    free = settled(revision.facts, known, frozenset(await confirmations(session)), local_day(now))
+    question.freed_at = (question.freed_at or now) if free else None
+    return IN_USE if free else TO_CONFIRM
 
 
 def _step(
@@ -274,7 +266,7 @@ async def _return(session: AsyncSession, ids: Sequence[uuid.UUID], now: dt.datet
     stops = {stop.question_id: stop for stop in await session.scalars(_stops(ids))}
     questions = await _questions(session, ids)
     for question in questions:
-        would_be = await _as_confirmed(session, question, stops[question.id].would_be, local_day(now))
+        would_be = await _as_confirmed(session, question, stops[question.id].would_be, now)
         session.add(_step(question, question.state, would_be, Cause.BASIS, now))
         question.state = would_be
     await session.flush()
