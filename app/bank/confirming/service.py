@@ -11,6 +11,7 @@ from app.bank.changing import lock_bank, raise_version
 from app.bank.checking import Register, settled, usable
 from app.bank.entries import IN_USE, TO_CONFIRM
 from app.bank.models import Instrument, InstrumentConfirmation, Question, QuestionRevision
+from app.bank.own import put_back_own
 from app.bank.queries import facts_of_register, register
 from app.core import audit
 from app.core.clock import local_day
@@ -105,6 +106,7 @@ async def withdraw(
     await session.delete(held)
     await session.flush()
     back = await _put_back(session, local_day(now))
+    await put_back_own(session, now)
     await _told(session, "instrument.withdraw", one, before, _shown(one, None), "waiting", back, now, actor_id, reason)
     return Confirmed(one.name, tuple(back), changed=True)
 
