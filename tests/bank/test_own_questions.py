@@ -150,10 +150,11 @@ async def test_use_on_law_in_doubt_is_refused(bureau, services, basis, said):
 
 async def test_own_questions_come_and_go_with_the_confirmation(bureau, services):
     await post(bureau)
-    await take(bureau, row(RULES))
+    await take(bureau, row(RULES), row(编号="市-8", 题干="毫不相干的题（　）。"))
     await use(bureau)
+    await use(bureau, "市-8")
     assert (await post(bureau, "withdraw")).json()["moved"] == []
-    assert (await states(services))[OWN] == "to_confirm"
+    assert ((await states(services))[OWN], (await states(services))["市-8"]) == ("to_confirm", "in_use")
     life = (await ask(bureau, "管理员", "GET", f"/questions/{await id_of(bureau, OWN)}/life")).json()
     assert (life["steps"][0]["cause"], life["steps"][0]["to_state"]) == ("basis", "to_confirm")
     assert (await put(bureau, OWN, "in_use")).json()["code"] == "basis-not-confirmed"
