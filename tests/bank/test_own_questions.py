@@ -99,8 +99,8 @@ async def test_each_state_that_an_import_changes_is_a_step(bureau, services):
 
 
 async def test_a_shared_bank_that_drops_a_question_leaves_a_step(bureau, services, tmp_path):
-    more = {"instruments": REGISTER, "facts": WAITING_FACTS}
-    await fill(services, tmp_path / "s", [question("other", stem="另外一题（　）。")], **more)
+    other = [question("other", stem="另外一题（　）。")]
+    await fill(services, tmp_path / "s", other, instruments=REGISTER, facts=WAITING_FACTS)
     life = (await ask(bureau, "管理员", "GET", f"/questions/{await id_of(bureau, 'shared')}/life")).json()
     assert [(one["from_state"], one["to_state"], one["by"]) for one in life["steps"]] == [("in_use", "retired", None)]
 
