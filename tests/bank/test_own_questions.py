@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -36,10 +37,11 @@ def row(basis: str = str(SINGLE[11]), state: str = "启用", **cells: str) -> li
     return list(made.values())
 
 
-async def take(town, *rows: list[object], header: list[str] = HEADER) -> dict:
+async def take(town, *rows: list[object], header: list[str] = HEADER) -> dict[str, Any]:
     answer = await upload(town, workbook(header, *rows))
     assert answer.status_code == 200, answer.text
-    return answer.json()
+    report: dict[str, Any] = answer.json()
+    return report
 
 
 async def use(town, code: str = OWN) -> None:
