@@ -333,6 +333,8 @@ def bench_notices_command(officers: int, branches: int, rounds: int) -> None:
 
 def _print_report(report: Any) -> None:
     click.echo(f"共{report.rows}行：新增{report.created}，更改{report.changed}，未变{report.unchanged}。")
+    if advice := getattr(report, "advice", None):
+        click.echo(advice)
     for error in report.errors:
         click.echo(f"  第{error.row}行 {error.column}：{error.detail}", err=True)
     if report.errors:

@@ -135,8 +135,9 @@ def test_a_bureaus_file_is_checked_taken_over_and_written_again(bureau: Operator
     file = tmp_path / "题.txt"
     file.write_text("1. 处罚前应当告知。\n答案：对\n", encoding="utf-8")
     of_bureau = ("--bureau", "市局")
-    assert bureau.run("import-questions", str(file), *of_bureau, "--dry-run").output == "共1行：新增1，更改0，未变0。\n"
-    assert bureau.run("import-questions", str(file), *of_bureau).output == "共1行：新增1，更改0，未变0。\n"
+    told = "共1行：新增1，更改0，未变0。\n1题存为草稿，由另一位管理员复核后启用。\n"
+    assert bureau.run("import-questions", str(file), *of_bureau, "--dry-run").output == told
+    assert bureau.run("import-questions", str(file), *of_bureau).output == told
     book = tmp_path / "题.xlsx"
     assert bureau.run("export-questions", str(book), *of_bureau).output == f"已导出1题：{book}。\n"
     assert bureau.run("import-questions", str(book), *of_bureau).output == "共1行：新增0，更改0，未变1。\n"

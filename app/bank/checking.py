@@ -63,12 +63,16 @@ class Fact:
 
 
 class Located(NamedTuple):
-    """A question and where it stands; not `whole` where something is wrong with it by itself."""
+    """A question and where it stands; not `whole` where something is wrong with it by itself.
+
+    `unsaid` are the fields of which its file says nothing.
+    """
 
     file: str
     row: int
     entry: Entry
     whole: bool = True
+    unsaid: AbstractSet[str] = frozenset()
 
     def problem(self, name: str, detail: str) -> Problem:
         """Return a problem of this question."""
@@ -137,10 +141,11 @@ def _unregistered(question: Located, register: Register) -> Iterator[Problem]:
 
 def registered_articles(facts: Mapping[str, Fact]) -> set[Basis]:
     """Return the articles that facts stand for, without paragraph and item: only these can be a basis."""
-    return {Basis(fact.instrument, _whole_article(fact.article)) for fact in facts.values()}
+    return {Basis(fact.instrument, whole_article(fact.article)) for fact in facts.values()}
 
 
-def _whole_article(article: str) -> str:
+def whole_article(article: str) -> str:
+    """Return an article without its paragraph and item."""
     found = _TO_ARTICLE.match(article)
     return found.group() if found else article
 
@@ -148,7 +153,7 @@ def _whole_article(article: str) -> str:
 def _articles(question: Located, register: Register, articles: AbstractSet[Basis]) -> Iterator[Problem]:
     for basis in question.entry.basis:
         if basis.instrument in register.instruments and basis.article:
-            whole = Basis(basis.instrument, _whole_article(basis.article))
+            whole = Basis(basis.instrument, whole_article(basis.article))
             if whole not in articles:
                 yield question.problem(
                     "basis",

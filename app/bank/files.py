@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import yaml
 
 from app.bank.checking import Fact, InstrumentEntry, Located, Register
-from app.bank.entries import Problem, parse_entry
+from app.bank.entries import DRAFT, Problem, parse_entry
 from app.core.wording import near
 
 if TYPE_CHECKING:
@@ -31,11 +31,15 @@ _INSTRUMENT_FIELDS = (*_TEXTS, *_DAYS, "confirmed_by", "note")
 
 @dataclass(frozen=True)
 class Raw:
-    """One question as it stands in a file, not yet judged; `problems` are the reader's, by field."""
+    """One question as it stands in a file, not yet judged; `problems` are the reader's, by field.
+
+    `unsaid` are the fields of which the file says nothing: their values are only what a new question gets.
+    """
 
     row: int
     values: Mapping[str, Any]
     problems: tuple[tuple[str, str], ...] = ()
+    unsaid: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -60,7 +64,9 @@ class Reading:
             found = [*raw.problems, *(one for one in found if one[0].partition(".")[0] not in refused)]
             code = str(raw.values.get("code") or "")[:60]
             self.problems += [Problem(file, raw.row, code, name, detail) for name, detail in found]
-            self.questions.append(Located(file, raw.row, entry, whole=not found))
+            if "state" in raw.unsaid:
+                entry = replace(entry, state=DRAFT)
+            self.questions.append(Located(file, raw.row, entry, whole=not found, unsaid=raw.unsaid))
 
 
 def read_yaml(reading: Reading, file: str, content: bytes) -> None:

@@ -138,7 +138,8 @@ def _question(block: _Block) -> Raw:
         "basis": [],
         "state": DRAFT,
     }
-    return Raw(block.row, values)
+    silent = {name for name in ("topic", "explanation") if values[name] in {"", NO_TOPIC}}
+    return Raw(block.row, values, unsaid=frozenset({*silent, "difficulty", "basis", "facts", "state"}))
 
 
 def _formatted(text: str, form: str = "moodle") -> tuple[str, str]:

@@ -29,6 +29,7 @@ _NAMES = {
     "facts": "事实",
     "state": "状态",
 }
+_MAY_BE_SILENT = ("topic", "difficulty", "explanation", "basis", "facts", "state")
 _FIELD_OF = {word: name for name, words in _NAMES.items() for word in words.split("|")}
 _WORD = "|".join(sorted(_FIELD_OF, key=len, reverse=True))
 _FIELD = re.compile(rf"\s*(?:[【\[]\s*({_WORD})\s*[】\]]\s*[:：]?|({_WORD})\s*[:：])\s*(.*)", re.DOTALL)
@@ -264,7 +265,7 @@ def _raw(one: _Draft) -> Raw:
         "facts": facts_of(one.text("facts")),
         "state": known_state(one.text("state") or STATES[IN_USE if basis else DRAFT]),
     }
-    return Raw(one.row, values, tuple(problems))
+    return Raw(one.row, values, tuple(problems), frozenset(name for name in _MAY_BE_SILENT if not one.text(name)))
 
 
 def _judged(kind: str, options: dict[str, str], answer: str) -> tuple[dict[str, str], list[str] | None]:

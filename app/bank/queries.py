@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import func, or_, select, text, tuple_
 
+from app.bank.arrivals import Stood
 from app.bank.checking import Fact, InstrumentEntry, Register
 from app.bank.entries import IN_USE, LETTERS, TO_CONFIRM, Basis, Entry, Held
 from app.bank.life.models import QuestionStop
@@ -215,6 +216,20 @@ async def entries_of(
         wanted = wanted.where(QuestionRevision.topic == topic)
     rows = await session.execute(wanted)
     return [_entry(question, revision, authored=authored) for question, revision in rows]
+
+
+async def standing_of(session: AsyncSession, unit_id: uuid.UUID) -> dict[str, Stood]:
+    """Return a unit's own questions as they stand, by code."""
+    rows = await session.execute(
+        select(Question, QuestionRevision, QuestionStop.would_be)
+        .join(QuestionRevision, QuestionRevision.id == Question.current_revision_id)
+        .outerjoin(QuestionStop, QuestionStop.question_id == Question.id)
+        .where(Question.unit_id == unit_id)
+    )
+    return {
+        question.code: Stood(_entry(question, revision, authored=False), revision.content_hash, would_be)
+        for question, revision, would_be in rows
+    }
 
 
 def _entry(question: Question, revision: QuestionRevision, *, authored: bool) -> Entry:

@@ -107,9 +107,12 @@ async def import_questions(
     """Take over a bureau's own questions, idempotent by code; any error: 422 with `report`, nothing is written.
 
     Columns: 编号, 题型 (单选/多选/判断), 专题, 难度 (1..3, empty = 2), 题干, 选项A … 选项F, 答案 (ABD; 正确/错误),
-    解析, 法律依据 (《行政处罚法》第六十三条；…), 事实, 状态 (草稿, 已核, 启用, 待复核, 停用; empty = 启用); a template is at
+    解析, 法律依据 (《行政处罚法》第六十三条；…), 事实, 状态 (草稿, 已核, 启用, 待复核, 停用; empty: as it stands); a template is at
     `GET /imports/questions/template`. Also the plain layout pasted from Word (.txt, .docx: numbered stems, A., B., C.,
-    答案：, 解析：) and Moodle GIFT: what brings no legal basis is a draft, what brings no code gets one made from its stem.
+    答案：, 解析：) and Moodle GIFT: what brings no code gets one made from its stem, and what a file does not say stays as it stands.
+
+    A new text is a draft until another administrator has reviewed it, whatever its file says (`drafts`, `advice`); an
+    unchanged text keeps its state, and what was retired stays so (`kept`). 启用 on law that nobody confirmed is an error.
     """
     if caller.unit_kind not in {UnitKind.BUREAU, UnitKind.PROVINCE}:
         raise Forbidden("题目归市局或省厅所有，请由市局或省厅的管理员导入。")

@@ -108,4 +108,7 @@ class ImportResult(BaseModel):
     changed: int
     unchanged: int
     missing: int = Field(description="the unit's questions that the file does not hold; they stay as they are")
+    drafts: int = Field(description="questions that are drafts by this import; another administrator reviews them")
+    kept: int = Field(description="questions that keep their state although the file names another")
+    advice: str | None = Field(description="what to do next, in Chinese")
     errors: list[RowProblem]

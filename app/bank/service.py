@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from app.bank.arrivals import advice, arrive, drafts
 from app.bank.balance import balance_errors, balance_of, balance_warnings
 from app.bank.changing import lock_bank, raise_version
 from app.bank.checking import (
@@ -26,9 +27,12 @@ from app.bank.confirming.service import keep_confirmations, mark_freed
 from app.bank.craft import craft_errors, craft_warnings, expiring
 from app.bank.entries import IN_USE, RETIRED, TO_CONFIRM, Entry, Plan, Problem, content_hash, option_ids, plan_import
 from app.bank.files import Reading, read_directory, read_register
+from app.bank.footing import footing_problems
+from app.bank.life.steps import note_steps, states_of
 from app.bank.life.stops import keep_stops
 from app.bank.models import Instrument, LegalFact, Question, QuestionBasis, QuestionRevision
-from app.bank.queries import facts_of_register, held_questions, register
+from app.bank.own import footing_on, put_back_own
+from app.bank.queries import facts_of_register, held_questions, register, standing_of
 from app.bank.rules import questions_needed
 from app.bank.sheets import COLUMNS
 from app.contests.rules import KINDS, DailyQuiz
@@ -58,7 +62,8 @@ class ImportReport:
     """What an import did, or (`errors`) why it wrote nothing; `id` is None where nothing was to be written.
 
     `missing` counts questions that the tables hold and the files do not: of the shipped bank they are retired now,
-    a bureau's own stay as they are. `lapsed` are instruments whose confirmation was of another text.
+    a bureau's own stay as they are. `lapsed` are instruments whose confirmation was of another text. Of the questions,
+    `drafts` became drafts, `kept` keep a state other than the file's, and `advice` says what to do next.
     """
 
     id: uuid.UUID | None
@@ -67,6 +72,9 @@ class ImportReport:
     changed: int = 0
     unchanged: int = 0
     missing: int = 0
+    drafts: int = 0
+    kept: int = 0
+    advice: str | None = None
     errors: tuple[RowError, ...] = ()
     lapsed: tuple[str, ...] = ()
 
@@ -111,8 +119,9 @@ async def import_directory(
 
     Without `unit_id` it is the shipped bank: its register of instruments is taken over too, and shared questions
     that are no longer in the files are retired; what was confirmed in this installation stays confirmed
-    as long as its text stays. With it the questions are that unit's own and rest on the register in the tables.
-    A basis that has lapsed keeps a question from being drawn, not from being taken over.
+    as long as its text stays. With it the questions are that unit's own and rest on the register in the tables, and a
+    new text is a draft, as in `import_upload`. A basis that has lapsed keeps a question from being drawn, not from
+    being taken over.
     Any error: the report lists all of them and nothing was written.
     """
     reading = await asyncio.to_thread(read_directory, directory)
@@ -122,6 +131,8 @@ async def import_directory(
         reading.register = await register(session)
     _as_registered(reading)
     problems = [*reading.problems, *await asyncio.to_thread(bank_problems, reading.questions, reading.register)]
+    if unit_id is not None:
+        problems += footing_problems(reading.questions, await footing_on(session, local_day(now)))
     if problems:
         return ImportReport(None, reading.rows, errors=tuple(_row_error(problem, {}) for problem in problems))
     return await _take_over(session, reading, unit_id=unit_id, now=now, actor_id=actor_id)
@@ -139,8 +150,9 @@ async def import_upload(
 ) -> ImportReport:
     """Take over an uploaded file as a unit's own questions, or (`dry_run`) say what would happen.
 
-    `sheet` tells that the file's author knows columns, not fields. A question in use must rest on instruments in
-    force today. Any error: the report lists all of them and nothing was written.
+    `sheet` tells that the file's author knows columns, not fields. What the file has in use must rest on instruments in
+    force today, registered and confirmed; a new text is a draft all the same, for two people put a question into use
+    (app/bank/arrivals.py). Any error: the report lists all of them and nothing was written.
     """
     reading.register = await register(session)
     _as_registered(reading)
@@ -148,13 +160,14 @@ async def import_upload(
         *reading.problems,
         *await asyncio.to_thread(bank_problems, reading.questions, reading.register),
         *force_problems(reading.questions, reading.register, local_day(now)),
+        *footing_problems(reading.questions, await footing_on(session, local_day(now))),
     ]
     if problems:
         names = COLUMNS if sheet else {}
         ordered = sorted(problems, key=lambda problem: problem.row or 0)
         return ImportReport(None, reading.rows, errors=tuple(_row_error(problem, names) for problem in ordered))
     if dry_run:
-        return _report(None, _planned(reading, await held_questions(session, unit_id)), reading.rows)
+        return _report(None, reading.rows, *await _planned(session, reading, unit_id))
     return await _take_over(session, reading, unit_id=unit_id, now=now, actor_id=actor_id)
 
 
@@ -185,12 +198,21 @@ def _row_error(problem: Problem, names: dict[str, str]) -> RowError:
     )
 
 
-def _planned(reading: Reading, held: dict[str, Any]) -> Plan:
-    return plan_import((question.entry for question in reading.questions), held)
+async def _planned(session: AsyncSession, reading: Reading, unit_id: uuid.UUID | None) -> tuple[Plan, int | None]:
+    """Return what the files change, and (None for the shared bank) how many keep a state other than the files'."""
+    entries, kept = [question.entry for question in reading.questions], None
+    if unit_id is not None:
+        arrivals = arrive(reading.questions, await standing_of(session, unit_id))
+        entries, kept = arrivals.entries, len(arrivals.kept)
+    return plan_import(entries, await held_questions(session, unit_id)), kept
 
 
-def _report(import_id: uuid.UUID | None, plan: Plan, rows: int) -> ImportReport:
-    return ImportReport(import_id, rows, len(plan.created), plan.changed, plan.unchanged, len(plan.missing))
+def _report(import_id: uuid.UUID | None, rows: int, plan: Plan, kept: int | None) -> ImportReport:
+    report = ImportReport(import_id, rows, len(plan.created), plan.changed, plan.unchanged, len(plan.missing))
+    if kept is None:
+        return report
+    made = drafts(plan)
+    return dataclasses.replace(report, drafts=made, kept=kept, advice=advice(made, kept))
 
 
 async def _take_over(
@@ -209,16 +231,21 @@ async def _take_over(
         freed = _freed(reading, known, confirmed, local_day(now))
         instruments = await _upsert_instruments(session, known)
         await _upsert_facts(session, known)
-    plan = _planned(reading, await held_questions(session, unit_id))
+    plan, kept = await _planned(session, reading, unit_id)
+    changed = [held.question_id for held, _ in (*plan.revised, *plan.restated)]
+    before = await states_of(session, [*changed, *(held.question_id for held in plan.missing if unit_id is None)])
     await _create(session, plan, unit_id, now, actor_id)
     await _revise(session, plan, now, actor_id)
     await keep_stops(session, plan, gone=plan.missing if unit_id is None else ())
     if unit_id is None and plan.missing:
         await session.execute(update(Question), [{"id": one.question_id, "state": RETIRED} for one in plan.missing])
+    put_back = False
     if unit_id is None:
         await mark_freed(session, freed, now)
-    report = dataclasses.replace(_report(new_id(), plan, reading.rows), lapsed=lapsed)
-    if plan.created or plan.changed or instruments or lapsed or (unit_id is None and plan.missing):
+        put_back = await put_back_own(session, now)
+    await note_steps(session, before, now=now, actor_id=actor_id)
+    report = dataclasses.replace(_report(new_id(), reading.rows, plan, kept), lapsed=lapsed)
+    if plan.created or plan.changed or instruments or lapsed or put_back or (unit_id is None and plan.missing):
         await raise_version(session)
     else:
         return report

@@ -31,7 +31,8 @@ COLUMNS = {
     "facts": "事实",
     "state": "状态",
 }
-"""Column of each field; 难度, 事实 and 状态 may be left out (2, none, 启用), and so may the columns of unused options."""
+"""Column of each field; 难度, 事实 and 状态 may be left out (a new question: 2, none, 草稿), and so may the columns of
+unused options."""
 _OPTIONAL = {"difficulty", "facts", "state", *(f"options.{letter}" for letter in LETTERS)}
 _CITED = re.compile(
     r"《((?:[^《》]|《[^《》]*》)+)》([^《》]*)"
@@ -119,7 +120,8 @@ def _question(number: int, cells: dict[str, str]) -> Raw:
         "facts": facts_of(cells.get("facts", "")),
         "state": state,
     }
-    return Raw(number, values, tuple(problems))
+    unsaid = {name for name in ("difficulty", "state") if not cells.get(name)} | {"facts"} - cells.keys()
+    return Raw(number, values, tuple(problems), frozenset(unsaid))
 
 
 def known_kind(text: str) -> str:

@@ -129,7 +129,9 @@ async def test_a_lapsed_basis_does_not_stop_the_shipped_bank(services, tmp_path)
 
 async def test_a_unit_may_have_the_same_code_as_the_shared_bank(town, services, tmp_path):
     await fill(services, tmp_path, [question()])
-    write_bank(tmp_path, [question(facts=[], basis=[{"instrument": "中华人民共和国行政处罚法", "article": "第一条"}])])
+    write_bank(
+        tmp_path, [question(facts=[], basis=[{"instrument": "中华人民共和国行政处罚法", "article": "第六十三条"}])]
+    )
     async with services.database.sessions.begin() as session:
         report = await import_directory(
             session, tmp_path, unit_id=town.units["市局"], now=instant("09:00"), actor_id=town.officers["管理员"]

@@ -74,9 +74,13 @@ async def test_a_new_text_must_be_reviewed_again(bureau):
     changed = [*SINGLE[:4], "改写后的这道题（　）。", *SINGLE[5:12], "已核"]
     await upload(bureau, workbook(HEADER, changed))
     life = (await ask(bureau, "管理员", "GET", f"/questions/{await id_of(bureau, OWN)}/life")).json()
-    assert (life["revision"], life["reviews"], len(life["steps"])) == (2, [], 1)
-    assert (await put(bureau, OWN, "in_use")).json()["code"] == "reviewer-is-author"
-    assert (await put(bureau, OWN, "in_use", "法制员")).status_code == 200
+    assert (life["state"], life["revision"], life["reviews"]) == ("draft", 2, [])
+    assert [(one["from_state"], one["to_state"], one["by"]["name"]) for one in life["steps"]] == [
+        ("reviewed", "draft", "管理员"),
+        ("draft", "reviewed", "法制员"),
+    ]
+    assert (await put(bureau, OWN, "reviewed")).json()["code"] == "reviewer-is-author"
+    assert (await put(bureau, OWN, "reviewed", "法制员")).status_code == 200
 
 
 async def test_a_step_is_audited_with_its_reason(bureau, services):

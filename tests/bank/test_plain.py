@@ -87,7 +87,7 @@ def test_true_and_false_may_be_options(options, answer, key):
     assert (found["options"], found["key"]) == (TRUE_FALSE, (key,))
 
 
-def test_fields_may_stand_before_or_after_and_bring_a_question_into_use():
+def test_fields_may_stand_before_or_after():
     fields = (
         "编号：市-001\n题型：单选题\n专题：水\n难度：难\n依据：《行政处罚法》第六十三条、第六十四条\n事实：lf-1、lf-2\n"
     )
@@ -95,7 +95,8 @@ def test_fields_may_stand_before_or_after_and_bring_a_question_into_use():
         reading = read(text)
         assert reading.problems == []
         entry = reading.questions[0].entry
-        assert (entry.code, entry.topic, entry.difficulty, entry.state) == ("市-001", "水", 3, "in_use")
+        assert (entry.code, entry.topic, entry.difficulty, entry.state) == ("市-001", "水", 3, "draft")
+        assert reading.questions[0].unsaid == {"state"}
         assert [basis.article for basis in entry.basis] == ["第六十三条", "第六十四条"]
         assert entry.facts == ("lf-1", "lf-2")
     assert [one.entry.code for one in reading.questions] == ["市-001", "市-002"]

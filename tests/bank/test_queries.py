@@ -8,7 +8,7 @@ import uuid
 from typing import Any, Self
 
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import event, func, select, update
 
 from app.bank.cache import BankCache
 from app.bank.models import Question, QuestionRevision
@@ -29,9 +29,13 @@ BOTH: dict[str, Any] = {
 
 
 async def own(services, town, folder, unit: str, items) -> None:
+    """Questions of a unit's own in the states that are asked for, as if two people had put them there."""
     write_bank(folder, items)
     async with services.database.sessions.begin() as session:
         report = await import_directory(session, folder, unit_id=town.units[unit], now=instant("09:00"), actor_id=None)
+        for item in items:
+            reviewed = update(Question).where(Question.unit_id == town.units[unit], Question.code == item["code"])
+            await session.execute(reviewed.values(state=item["state"]))
     assert not report.errors
 
 

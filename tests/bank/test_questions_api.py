@@ -207,12 +207,15 @@ async def test_a_bureau_imports_its_own_questions(town, services, bank):
         "changed": 0,
         "unchanged": 0,
         "missing": 0,
+        "drafts": 1,
+        "kept": 0,
+        "advice": "1题存为草稿，由另一位管理员复核后启用。",
         "errors": [],
     }
     item = (await get(town, "管理员", "/questions", q="市-001")).json()["items"][0]
-    assert (item["owner"]["name"], item["state"]) == ("市局", "in_use")
+    assert (item["owner"]["name"], item["state"]) == ("市局", "draft")
     again = (await upload(town, workbook(HEADER, SINGLE))).json()
-    assert (again["created"], again["unchanged"]) == (0, 1)
+    assert (again["created"], again["unchanged"], again["kept"]) == (0, 1, 1)
 
 
 async def test_what_the_file_no_longer_holds_is_told_and_kept(town, services, bank):
@@ -220,7 +223,7 @@ async def test_what_the_file_no_longer_holds_is_told_and_kept(town, services, ba
     other = ["市-002", *SINGLE[1:4], "另一道题目（　）。", *SINGLE[5:]]
     report = (await upload(town, workbook(HEADER, other))).json()
     assert (report["created"], report["missing"]) == (1, 1)
-    assert await listed(town, q="市-", state="in_use") == ["市-001", "市-002"]
+    assert await listed(town, q="市-", state="draft") == ["市-001", "市-002"]
 
 
 async def test_a_dry_run_tells_and_writes_nothing(town, services, bank):

@@ -83,8 +83,9 @@ def test_several_answers_may_be_written_in_many_ways(answer):
 def test_difficulty_and_state_may_be_left_out():
     short = [title for title in HEADER if title not in {"难度", "状态"}]
     row = [value for title, value in zip(HEADER, SINGLE, strict=True) if title in short]
-    entry = table(row, header=short).questions[0].entry
-    assert (entry.difficulty, entry.state) == (2, "in_use")
+    located = table(row, header=short).questions[0]
+    assert (located.entry.difficulty, located.entry.state) == (2, "draft")
+    assert located.unsaid == {"difficulty", "facts", "state"}
 
 
 def test_numbers_and_days_read_as_their_author_saw_them():

@@ -13,6 +13,7 @@ from app.bank.confirming.rules import same_text
 from app.bank.entries import IN_USE, TO_CONFIRM
 from app.bank.life.models import Cause, QuestionStep
 from app.bank.models import Instrument, InstrumentConfirmation, Question, QuestionRevision
+from app.bank.own import put_back_own
 from app.bank.queries import facts_of_register, register
 from app.core import audit
 from app.core.clock import local_day
@@ -109,6 +110,7 @@ async def withdraw(
     await session.flush()
     moved = await _put_back(session, local_day(now))
     back = _noted(session, moved, TO_CONFIRM, f"撤回对《{one.name}》的确认", now, actor_id)
+    await put_back_own(session, now)
     await _told(session, "instrument.withdraw", one, before, _shown(one, None), "waiting", back, now, actor_id, reason)
     return Confirmed(one.name, tuple(back), changed=True)
 

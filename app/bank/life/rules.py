@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from collections.abc import Set as AbstractSet
 
+    from app.bank.footing import Doubt
+
 REVIEWED = "reviewed"
 STEPS: dict[str, tuple[str, ...]] = {
     DRAFT: (REVIEWED, RETIRED),
@@ -64,6 +66,13 @@ class BasisNotInForce(Conflict):
     title = "法律依据不在有效期内"
 
 
+class BasisNotConfirmed(Conflict):
+    """A question in use must rest on law that is registered and confirmed; facts: instruments."""
+
+    code = "basis-not-confirmed"
+    title = "法律依据未经确认"
+
+
 class Force(NamedTuple):
     """The days on which an instrument is in force, both included."""
 
@@ -84,7 +93,7 @@ class Force(NamedTuple):
 class Standing:
     """What decides over a step: state, ownership, the stop that holds, who wrote and who reviewed the present text.
 
-    `would_be` is what the files (or the owner) say of a stopped question, None for one that is not stopped.
+    `doubts` are about the law that a bureau's own question cites; `would_be` is what the files (or the owner) say of a stopped question, None for one that is not stopped.
     """
 
     state: str
@@ -94,6 +103,7 @@ class Standing:
     reviewer_ids: AbstractSet[uuid.UUID]
     missing: tuple[str, ...]
     bases: tuple[Force, ...]
+    doubts: tuple[Doubt, ...] = ()
 
 
 def allowed(standing: Standing) -> tuple[str, ...]:
@@ -111,8 +121,9 @@ def allowed(standing: Standing) -> tuple[str, ...]:
 def check_step(standing: Standing, wanted: str, *, actor_id: uuid.UUID, day: dt.date) -> None:
     """Raise what keeps this person from putting the question into the state `wanted` on `day`.
 
-    QuestionShipped, StepNotAllowed, QuestionIncomplete, ReviewerIsAuthor or BasisNotInForce, in this order. 已核 and
-    启用 take the word of somebody who is not the author: the actor's, or a review of the present text by another.
+    QuestionShipped, StepNotAllowed, QuestionIncomplete, ReviewerIsAuthor, BasisNotInForce or BasisNotConfirmed, in this
+    order. 已核 and 启用 take the word of somebody who is not the author: the actor's, or a review of the present text by
+    another.
     """
     permitted = allowed(standing)
     if wanted not in permitted:
@@ -139,6 +150,11 @@ def check_step(standing: Standing, wanted: str, *, actor_id: uuid.UUID, day: dt.
                 }
                 for one in lapsed
             ],
+        )
+    if wanted == IN_USE and standing.doubts:
+        raise BasisNotConfirmed(
+            "".join(doubt.said for doubt in standing.doubts),
+            instruments=list(dict.fromkeys(doubt.instrument for doubt in standing.doubts)),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +18,7 @@ from app.bank.life.models import BasisWarning, Cause, QuestionStep, QuestionStop
 from app.bank.life.queries import life_of
 from app.bank.life.rules import FOLLOWS_BASIS, WARN_DAYS, basis_notice, check_step
 from app.bank.models import Instrument, Question, QuestionBasis, QuestionRevision
+from app.bank.own import doubts_about, footing_on
 from app.bank.queries import facts_of_register, register
 from app.core import audit
 from app.core.clock import Clock, local_day
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from app.bank.life.queries import Life
+    from app.bank.life.rules import Standing
     from app.core.wiring import Services
     from app.roster.access import Caller
 
@@ -53,7 +56,7 @@ async def set_state(
     if wanted == life.question.state and not (by_basis and wanted == RETIRED):
         return False
     if wanted != RETIRED or not by_basis:  # retired by its basis: a person may make that final
-        check_step(life.standing, wanted, actor_id=caller.officer_id, day=day)
+        check_step(await _judged(session, life, wanted, day), wanted, actor_id=caller.officer_id, day=day)
     before = life.question.state
     after = await _put(session, life, wanted, note=note, now=now, actor_id=caller.officer_id)
     session.add(_step(life.question, before, after, Cause.PERSON, now, actor_id=caller.officer_id, note=note))
@@ -69,6 +72,14 @@ async def set_state(
         reason=note,
     )
     return True
+
+
+async def _judged(session: AsyncSession, life: Life, wanted: str, day: dt.date) -> Standing:
+    """Return the standing with what is in doubt about a bureau's own question that is to come into use."""
+    if wanted != IN_USE or life.unit is None:
+        return life.standing
+    doubts = doubts_about(life.revision, await footing_on(session, day))
+    return dataclasses.replace(life.standing, doubts=tuple(doubts))
 
 
 async def _refuse_place(session: AsyncSession, caller: Caller, life: Life, day: dt.date) -> None:
@@ -100,10 +111,13 @@ async def _put(
 
 
 async def _as_confirmed(session: AsyncSession, question: Question, would_be: str, now: dt.datetime) -> str:
-    """Return what a stopped shared question is to be again; a confirmation may have come or gone meanwhile.
+    """Return what a stopped question is to be again; a confirmation may have come or gone meanwhile.
 
-    That is noted as `freed_at`, so that a withdrawal finds it.
+    Of a shared one that is noted as `freed_at`, so that a withdrawal finds it.
     """
+    if question.unit_id is not None and would_be == IN_USE:
+        own = await session.get_one(QuestionRevision, question.current_revision_id)
+        return TO_CONFIRM if doubts_about(own, await footing_on(session, local_day(now))) else IN_USE
     if question.unit_id is not None or (would_be != TO_CONFIRM and question.freed_at is None):
         return would_be
     known = Register((await register(session)).instruments, await facts_of_register(session))

@@ -1,0 +1,85 @@
+"""Whether the law that a bureau's own question cites is known and confirmed enough to put it into use (pure)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from app.bank.checking import usable, whole_article
+from app.bank.entries import IN_USE, Basis
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterable, Iterator
+
+    from app.bank.checking import Fact, InstrumentEntry, Located, Register
+    from app.bank.entries import Problem
+
+
+class Doubt(NamedTuple):
+    """A cited article on which no question in use may rest, and what to do about it."""
+
+    instrument: str
+    article: str
+    said: str
+
+
+class Footing:
+    """The register with its facts by article, as of one day."""
+
+    def __init__(self, register: Register, day: dt.date) -> None:
+        self._register = register
+        self._day = day
+        self._articles: dict[Basis, list[Fact]] = defaultdict(list)
+        for fact in (register.facts or {}).values():
+            self._articles[Basis(fact.instrument, whole_article(fact.article))].append(fact)
+        self._told = {one.instrument for one in self._articles}
+
+    def doubts(self, basis: Iterable[Basis], facts: Iterable[str] = ()) -> list[Doubt]:
+        """Return what keeps a question with this basis, and these facts where it names some, from use.
+
+        A cited article needs one usable fact in force (law register, section 10); an instrument of which no article is
+        registered needs a confirmation, and its articles are the reviewer's to answer for. What is not registered at
+        all, or not in force, is told elsewhere.
+        """
+        found = [self._doubt(one.instrument, whole_article(one.article)) for one in basis]
+        known = [fact for name in facts if (fact := (self._register.facts or {}).get(name)) is not None]
+        found += [self._doubtful(fact.instrument, fact.article, [fact]) for fact in known]
+        return list({(one.instrument, one.said): one for one in found if one is not None}.values())
+
+    def _doubt(self, instrument: str, article: str) -> Doubt | None:
+        facts = self._articles.get(Basis(instrument, article), [])
+        if facts or instrument not in self._told:
+            return self._doubtful(instrument, article, facts)
+        said = f"《{instrument}》{article}没有登记条文事实，无从核对，不能启用；请改正条号，或把题目存为草稿。"
+        return Doubt(instrument, article, said)
+
+    def _doubtful(self, instrument: str, article: str, facts: list[Fact]) -> Doubt | None:
+        one = self._register.instruments.get(instrument)
+        if one is None or not self._holds(one.in_force_from, one.in_force_to):
+            return None
+        sure = [fact for fact in facts if usable(fact, one)]
+        if any(self._holds(fact.valid_from, fact.valid_to) for fact in sure) or (not facts and one.confirmed_by):
+            return None
+        said = f"《{instrument}》{article}在{self._day}不是现行规定，不能启用；请按现行规定改写题目。"
+        if not sure and not one.confirmed_by:
+            said = _unconfirmed(one)
+        return Doubt(instrument, article, said)
+
+    def _holds(self, first: dt.date, last: dt.date | None) -> bool:
+        return first <= self._day and (last is None or self._day <= last)
+
+
+def _unconfirmed(one: InstrumentEntry) -> str:
+    return (
+        f"《{one.name}》的现行效力还没有人确认，以它为依据的题目不能启用；请法制人员核对后确认该文书"
+        f"（依据登记中的“确认”，或命令 lianbing confirm-basis），或把题目存为草稿。"
+    )
+
+
+def footing_problems(questions: Iterable[Located], footing: Footing) -> Iterator[Problem]:
+    """Yield what is in doubt about the questions that their file wants in use."""
+    for question in questions:
+        if question.whole and question.entry.state == IN_USE:
+            for doubt in footing.doubts(question.entry.basis, question.entry.facts):
+                yield question.problem("basis", doubt.said)

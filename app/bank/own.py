@@ -1,0 +1,77 @@
+"""Use cases around a unit's own questions: how they stand before an import, what they rest on, back to 待复核."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from app.bank.checking import Register
+from app.bank.entries import IN_USE, TO_CONFIRM, Basis
+from app.bank.footing import Doubt, Footing
+from app.bank.life.models import Cause, QuestionStep
+from app.bank.models import Question, QuestionRevision
+from app.bank.queries import facts_of_register, register
+from app.core import audit
+from app.core.clock import local_day
+
+if TYPE_CHECKING:
+    import datetime as dt
+    import uuid
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+
+async def footing_on(session: AsyncSession, day: dt.date) -> Footing:
+    """Return what the tables' register and facts let questions rest on."""
+    return Footing(Register((await register(session)).instruments, await facts_of_register(session)), day)
+
+
+def doubts_about(revision: QuestionRevision, footing: Footing) -> list[Doubt]:
+    """Return what keeps this text from use."""
+    return footing.doubts((Basis(one["instrument"], one["article"]) for one in revision.basis), revision.facts)
+
+
+async def put_back_own(session: AsyncSession, now: dt.datetime) -> bool:
+    """Let units' own questions in use wait (待复核) that nothing vouches for any more; return whether there were any.
+
+    Call it behind the bank's lock, after a change of the register, and raise the bank's version. Each unit's audit
+    names its own questions only.
+    """
+    rows = await session.execute(
+        select(Question, QuestionRevision)
+        .join(QuestionRevision, QuestionRevision.id == Question.current_revision_id)
+        .where(Question.unit_id.is_not(None), Question.state == IN_USE)
+        .order_by(Question.code)
+    )
+    footing = await footing_on(session, local_day(now))
+    back: dict[uuid.UUID | None, list[str]] = defaultdict(list)
+    for question, revision in rows:
+        doubts = doubts_about(revision, footing)
+        if not doubts:
+            continue
+        session.add(
+            QuestionStep(
+                question_id=question.id,
+                revision_id=revision.id,
+                from_state=question.state,
+                to_state=TO_CONFIRM,
+                cause=Cause.BASIS.value,
+                note=doubts[0].said,
+                at=now,
+            )
+        )
+        question.state = TO_CONFIRM
+        back[question.unit_id].append(question.code)
+    await session.flush()
+    for unit_id, codes in back.items():
+        await audit.append(
+            session,
+            now=now,
+            actor_id=None,
+            action="questions.put_back",
+            subject=("unit", unit_id),
+            after={"unit_id": str(unit_id), "to_confirm": codes},
+        )
+    return bool(back)
