@@ -27,6 +27,7 @@ from app.bank.craft import craft_errors, craft_warnings, expiring
 from app.bank.entries import IN_USE, RETIRED, TO_CONFIRM, Entry, Plan, Problem, content_hash, option_ids, plan_import
 from app.bank.files import Reading, read_directory, read_register
 from app.bank.life.stops import keep_stops
+from app.bank.listing import news_of, told_of
 from app.bank.models import Instrument, LegalFact, Question, QuestionBasis, QuestionRevision
 from app.bank.queries import facts_of_register, held_questions, register
 from app.bank.rules import questions_needed
@@ -58,7 +59,7 @@ class ImportReport:
     """What an import did, or (`errors`) why it wrote nothing; `id` is None where nothing was to be written.
 
     `missing` counts questions that the tables hold and the files do not: of the shipped bank they are retired now,
-    a bureau's own stay as they are.
+    a bureau's own stay as they are. `unlisted` counts what the last error speaks of without listing it.
     """
 
     id: uuid.UUID | None
@@ -68,6 +69,7 @@ class ImportReport:
     unchanged: int = 0
     missing: int = 0
     errors: tuple[RowError, ...] = ()
+    unlisted: int = 0
 
 
 def check_directory(directory: Path, day: dt.date) -> CheckReport:
@@ -138,22 +140,32 @@ async def import_upload(
     """Take over an uploaded file as a unit's own questions, or (`dry_run`) say what would happen.
 
     `sheet` tells that the file's author knows columns, not fields. A question in use must rest on instruments in
-    force today. Any error: the report lists all of them and nothing was written.
+    force today, unless it is held just so: that its basis lapsed since is no news. Any error: the report lists them,
+    the first thousand of very many, and nothing was written.
     """
     reading.register = await register(session)
     _as_registered(reading)
+    held = await held_questions(session, unit_id)
     problems = [
         *reading.problems,
         *await asyncio.to_thread(bank_problems, reading.questions, reading.register),
-        *force_problems(reading.questions, reading.register, local_day(now)),
+        *force_problems(news_of(reading.questions, held), reading.register, local_day(now)),
     ]
     if problems:
-        names = COLUMNS if sheet else {}
-        ordered = sorted(problems, key=lambda problem: problem.row or 0)
-        return ImportReport(None, reading.rows, errors=tuple(_row_error(problem, names) for problem in ordered))
+        return _refusal(reading, problems, COLUMNS if sheet else {})
     if dry_run:
-        return _report(None, _planned(reading, await held_questions(session, unit_id)), reading.rows)
+        return _report(None, _planned(reading, held), reading.rows)
     return await _take_over(session, reading, unit_id=unit_id, now=now, actor_id=actor_id)
+
+
+def _refusal(reading: Reading, problems: Iterable[Problem], names: dict[str, str]) -> ImportReport:
+    """Return the report of an upload that is not taken over; its last error says how many more there are."""
+    told, left = told_of(problems)
+    left += reading.unlisted
+    errors = [_row_error(problem, names) for problem in told]
+    if left:
+        errors.append(RowError(1, "", f"其余 {left} 处未列出，请先改正以上各处后再导入。"))
+    return ImportReport(None, reading.rows, errors=tuple(errors), unlisted=left)
 
 
 def _as_registered(reading: Reading) -> None:
@@ -178,7 +190,7 @@ def _row_error(problem: Problem, names: dict[str, str]) -> RowError:
     place = "  ".join(filter(None, (problem.file, problem.code)))
     return RowError(
         row=problem.row or 1,
-        column=names.get(problem.field, problem.field),
+        column=names.get(problem.field, problem.field[:40]),
         detail=f"{place}：{problem.detail}" if problem.file else problem.detail,
     )
 
