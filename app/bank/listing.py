@@ -43,13 +43,6 @@ def news_of(questions: Iterable[Located], held: Mapping[str, Held]) -> Iterator[
     """Yield the questions that the tables do not hold with just this text and state."""
     for one in questions:
         known = held.get(one.entry.code)
-        if (
-            known is None
-            or not one.whole
-            or (known.state, known.content_hash)
-            != (
-                one.entry.state,
-                content_hash(one.entry),
-            )
-        ):
+        same = known is not None and one.whole and known.state == one.entry.state
+        if known is None or not same or known.content_hash != content_hash(one.entry):
             yield one
