@@ -46,7 +46,7 @@ def _tags(archive: zipfile.ZipFile, name: str) -> Iterator[tuple[str, Mapping[st
             parser.Parse(piece)
             yield from found
             found.clear()
-    parser.Parse(b"", True)  # noqa: FBT003 - it takes no keywords
+    parser.Parse(b"", True)
 
 
 def _parts(archive: zipfile.ZipFile) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Chooses what of an upload is judged and told: a report stays readable however wrong the file is."""
+"""Chooses what of an import is judged and told: a report stays readable however wrong the file is."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _MOST_OF_A_FIELD = 3
 
 
 def told_of(problems: Iterable[Problem]) -> tuple[list[Problem], int]:
-    """Return the problems to list, by row, and how many more there are.
+    """Return the problems to list, by file and row, and how many more there are.
 
     At most 3 of a field, 20 of a row and 1,000 in all: whoever mends those sees the others next time.
     """
     told: list[Problem] = []
     left = 0
-    of_row: Counter[int | None] = Counter()
-    of_field: Counter[tuple[int | None, str]] = Counter()
-    for problem in sorted(problems, key=lambda one: one.row or 0):
-        row, field = problem.row, (problem.row, problem.field)
+    of_row: Counter[tuple[str, int | None]] = Counter()
+    of_field: Counter[tuple[str, int | None, str]] = Counter()
+    for problem in sorted(problems, key=lambda one: (one.file, one.row or 0)):
+        row, field = (problem.file, problem.row), (problem.file, problem.row, problem.field)
         full = of_row[row] == _MOST_OF_A_ROW or (problem.field and of_field[field] == _MOST_OF_A_FIELD)
         if full or len(told) == MOST_TOLD:
             left += 1

@@ -113,7 +113,7 @@ async def import_directory(
     Without `unit_id` it is the shipped bank: its register of instruments is taken over too, and shared questions
     that are no longer in the files are retired; what was confirmed in this installation stays confirmed. With it the questions are that unit's own and rest on the register
     in the tables. A basis that has lapsed keeps a question from being drawn, not from being taken over.
-    Any error: the report lists all of them and nothing was written.
+    Any error: the report lists them, the first thousand of very many, and nothing was written.
     """
     reading = await asyncio.to_thread(read_directory, directory)
     if unit_id is None:
@@ -123,7 +123,7 @@ async def import_directory(
     _as_registered(reading)
     problems = [*reading.problems, *await asyncio.to_thread(bank_problems, reading.questions, reading.register)]
     if problems:
-        return ImportReport(None, reading.rows, errors=tuple(_row_error(problem, {}) for problem in problems))
+        return _refusal(reading, problems, {})
     return await _take_over(session, reading, unit_id=unit_id, now=now, actor_id=actor_id)
 
 
@@ -159,7 +159,7 @@ async def import_upload(
 
 
 def _refusal(reading: Reading, problems: Iterable[Problem], names: dict[str, str]) -> ImportReport:
-    """Return the report of an upload that is not taken over; its last error says how many more there are."""
+    """Return the report of files that are not taken over; its last error says how many more there are."""
     told, left = told_of(problems)
     left += reading.unlisted
     errors = [_row_error(problem, names) for problem in told]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -32,6 +33,17 @@ def test_a_few_of_a_field_and_of_a_row_are_told():
 def test_a_thousand_are_told_in_all():
     told, left = told_of([one for row in range(2000) for one in wrong(row + 1, "stem", 1)])
     assert ([one.row for one in told], left) == (list(range(1, MOST_TOLD + 1)), 1000)
+
+
+async def test_a_folder_that_is_wrong_throughout_gives_a_short_report(services, tmp_path):
+    report = await fill(services, tmp_path, [question(f"q-{number}", difficulty=7) for number in range(MOST_TOLD + 9)])
+    assert (len(report.errors), report.unlisted) == (MOST_TOLD + 1, 9)
+    assert report.errors[-1].detail == "其余 9 处未列出，请先改正以上各处后再导入。"
+
+
+def test_rows_of_several_files_are_counted_apart():
+    told, left = told_of([dataclasses.replace(one, file=file) for file in "ba" for one in wrong(1, "key", 4)])
+    assert ([one.file for one in told], left) == ([*"aaabbb"], 2)
 
 
 def test_a_reading_keeps_what_it_may():
@@ -96,7 +108,7 @@ def test_a_named_instrument_is_cut():
 
 async def test_a_huge_name_in_a_yaml_file_is_not_repeated(town, services, tmp_path):
     await fill(services, tmp_path, [question("shared")])
-    made = as_yaml([question("a", basis=[{"instrument": LONG, "article": "第一条"}], **{LONG: 1})])
+    made = as_yaml([{**question("a", basis=[{"instrument": LONG, "article": "第一条"}]), LONG: 1}])
     answer = await upload(town, made, file="a.yaml")
     assert (answer.status_code, len(answer.content) < 2000) == (422, True)
 
