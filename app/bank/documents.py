@@ -10,7 +10,7 @@ import docx
 from docx.oxml.ns import qn
 from docx.table import Table
 
-from app.bank.packages import Hostile, check_package
+from app.bank.packages import PACKAGE, Hostile, check_package
 from app.bank.plain import take_lines
 from app.bank.sheets import is_header, table_questions
 
@@ -32,6 +32,9 @@ def read_document(reading: Reading, content: bytes) -> None:
 
     A table whose first row names our columns is read as a sheet, any other cell by cell as paragraphs.
     """
+    if not content.startswith(PACKAGE):
+        reading.wrong("", None, _UNREADABLE)
+        return
     try:
         check_package(content)
         document = docx.Document(io.BytesIO(content))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,10 @@ _FIELDS = (
     "code", "kind", "topic", "difficulty", "stem", "options", "key", "explanation", "basis", "facts", "state",
 )  # fmt: skip
 _LONGEST_CODE = 60
+_MOST_LISTED = 50
+_MOST_UNKNOWN = 5  # fields of one question that are told by name
+_NAMED_OF_UNKNOWN = 40
+_FACT_ID = re.compile(r"[^\s、,，;；]+")  # a table's cell names several, with such a sign or a blank between them
 _CODE = re.compile(r"[A-Za-z0-9一-鿿][A-Za-z0-9一-鿿_.-]{0,59}")
 _NUMERAL = "零〇一二三四五六七八九十百千"
 _ARTICLE = re.compile(
@@ -104,6 +109,7 @@ class _Fields:
             self.wrong(name, "缺少内容，请补写。")
         elif len(text) > most:
             self.wrong(name, f"有{len(text)}个字，最多{most}个字，请删减。")
+            return ""  # what is judged further is quoted
         elif _UNPRINTABLE.search(text):
             self.wrong(name, "含有不能显示的字符，请删除后重新填写。")
         return text
@@ -118,6 +124,9 @@ class _Fields:
 
     def listed(self, name: str, *, may_be_empty: bool = False) -> list[Any]:
         value = self.values.get(name, [] if may_be_empty else None)
+        if isinstance(value, list) and len(value) > _MOST_LISTED:
+            self.wrong(name, f"有{len(value)}项，最多{_MOST_LISTED}项，请删减。")
+            return []
         if isinstance(value, list) and (value or may_be_empty):
             return value
         self.wrong(name, "应当是一个列表，并且至少有一项。" if not may_be_empty else "应当是一个列表。")
@@ -131,9 +140,11 @@ def parse_entry(values: Mapping[str, Any]) -> tuple[Entry, list[tuple[str, str]]
     With problems the question is good for further checks only: a member that cannot be read is empty.
     """
     fields = _Fields(values)
-    for name in values:
-        if name not in _FIELDS:
-            fields.wrong(str(name), f"没有这个字段{near(str(name), _FIELDS)}，请改正或删除。")
+    unknown = [str(name)[:_NAMED_OF_UNKNOWN] for name in values if name not in _FIELDS]
+    for name in unknown[:_MOST_UNKNOWN]:
+        fields.wrong(name, f"没有这个字段{near(name, _FIELDS)}，请改正或删除。")
+    if len(unknown) > _MOST_UNKNOWN:
+        fields.wrong("", f"共有{len(unknown)}个不认识的字段，请改正或删除。")
     entry = Entry(
         code=_code(fields),
         kind=fields.among("kind", KINDS),
@@ -176,7 +187,7 @@ def _options(fields: _Fields) -> tuple[tuple[str, str], ...]:
         return ()
     wanted = LETTERS[: len(value)]
     if list(value) != list(wanted):
-        given = "、".join(str(letter) for letter in value)
+        given = "、".join(str(letter)[:10] for letter in itertools.islice(value, 10))
         fields.wrong(
             "options", f"选项应当从 A 起依次排列、最多到 {LETTERS[-1]}，中间不能空缺，现在是 {given}，请改正。"
         )
@@ -195,7 +206,7 @@ def _key(fields: _Fields) -> tuple[str, ...]:
     letters = options if isinstance(options, dict) else LETTERS
     for letter in given:
         if not isinstance(letter, str) or letter not in letters:
-            fields.wrong("key", f"答案 {letter} 不在选项之中，请改正。")
+            fields.wrong("key", f"答案 {str(letter)[:20]} 不在选项之中，请改正。")
     texts = [str(letter) for letter in given]
     if len(set(texts)) < len(texts):
         fields.wrong("key", "答案有重复，请删去重复的。")
@@ -221,7 +232,7 @@ def _basis(fields: _Fields) -> tuple[Basis, ...]:
         one = Basis(fields.one_text("basis", item["instrument"], 100), fields.one_text("basis", item["article"], 40))
         if one.article and not _ARTICLE.fullmatch(one.article):
             fields.wrong("basis", f"条号 {one.article} 应当写成“第六十三条”的样子，一条依据只写一个条号。")
-        if one in found:
+        if one in found and one.instrument and one.article:
             fields.wrong("basis", f"《{one.instrument}》{one.article}写了两次，请删去一次。")
         found.append(one)
     return tuple(found)
@@ -229,9 +240,18 @@ def _basis(fields: _Fields) -> tuple[Basis, ...]:
 
 def _facts(fields: _Fields) -> tuple[str, ...]:
     found = tuple(fields.one_text("facts", item, 40) for item in fields.listed("facts", may_be_empty=True))
-    if len(set(found)) < len(found):
+    named = [name for name in found if name]
+    if len(set(named)) < len(named):
         fields.wrong("facts", "同一条事实写了两次，请删去一次。")
+    for name in named:
+        if not is_fact_id(name):
+            fields.wrong("facts", f"事实编号“{name}”含有空白或分隔号，表格里会被拆开；请改正。")
     return found
+
+
+def is_fact_id(name: str) -> bool:
+    """Whether a fact may have this id: it must stay one name among others in a table's cell."""
+    return _FACT_ID.fullmatch(name) is not None
 
 
 def _fits_kind(entry: Entry, fields: _Fields) -> None:
@@ -255,12 +275,12 @@ def _fits_kind(entry: Entry, fields: _Fields) -> None:
 def _wording(entry: Entry, fields: _Fields) -> None:
     for letter, text in entry.options:
         if _LUMPS_OPTIONS.fullmatch(text):
-            fields.wrong(f"options.{letter}", f"“{text}”不能作选项：选项次序会打乱。请换成独立的说法。")
+            fields.wrong(f"options.{letter}", f"“{text[:20]}”不能作选项：选项次序会打乱。请换成独立的说法。")
     named = [("stem", entry.stem), ("explanation", entry.explanation)]
     named += [(f"options.{letter}", text) for letter, text in entry.options]
     for name, text in named:
         if found := _NAMES_LETTER.search(text):
-            fields.wrong(name, f"不能用“{found.group()}”指选项：选项次序会打乱。请直接写出内容。")
+            fields.wrong(name, f"不能用“{found.group()[:20]}”指选项：选项次序会打乱。请直接写出内容。")
 
 
 def content_hash(entry: Entry) -> str:

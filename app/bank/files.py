@@ -11,11 +11,11 @@ import orjson
 import yaml
 
 from app.bank.checking import Fact, InstrumentEntry, Located, Register
-from app.bank.entries import DRAFT, Problem, parse_entry
+from app.bank.entries import DRAFT, Problem, is_fact_id, parse_entry
 from app.core.wording import near
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -50,10 +50,18 @@ class Reading:
     rows: int = 0
     problems: list[Problem] = field(default_factory=list)
     register: Register = field(default_factory=lambda: Register({}, {}))
+    most: int | None = None
+    """Problems to keep, None for all of them; `unlisted` counts the others."""
+    unlisted: int = 0
 
     def wrong(self, file: str, row: int | None, detail: str) -> None:
         """Note a problem of a file that is no single question's."""
-        self.problems.append(Problem(file, row, "", "", detail))
+        self._keep([Problem(file, row, "", "", detail)])
+
+    def _keep(self, found: Sequence[Problem]) -> None:
+        kept = found if self.most is None else found[: self.most - len(self.problems)]
+        self.problems += kept
+        self.unlisted += len(found) - len(kept)
 
     def take(self, file: str, raws: Iterable[Raw]) -> None:
         """Judge questions one by one; a field that the reader refused is not judged again."""
@@ -63,7 +71,7 @@ class Reading:
             refused = {name for name, _ in raw.problems}
             found = [*raw.problems, *(one for one in found if one[0].partition(".")[0] not in refused)]
             code = str(raw.values.get("code") or "")[:60]
-            self.problems += [Problem(file, raw.row, code, name, detail) for name, detail in found]
+            self._keep([Problem(file, raw.row, code, name, detail) for name, detail in found])
             if "state" in raw.unsaid:
                 entry = replace(entry, state=DRAFT)
             self.questions.append(Located(file, raw.row, entry, whole=not found, unsaid=raw.unsaid))
@@ -188,6 +196,9 @@ def _read_facts(reading: Reading, path: Path) -> dict[str, Fact]:
             fact = _fact(orjson.loads(line))
         except (ValueError, KeyError, TypeError):
             reading.wrong(FACTS, number, "这一行不是完整的条文事实，请对照登记簿第十三节改正。")
+            continue
+        if not is_fact_id(fact.id):
+            reading.wrong(FACTS, number, f"事实编号“{fact.id[:40]}”含有空白或分隔号，表格里会被拆开；请改正。")
             continue
         if fact.id in found:
             reading.wrong(FACTS, number, f"事实 {fact.id} 写了两次，请删去一次。")

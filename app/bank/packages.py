@@ -14,10 +14,12 @@ MOST_UNPACKED = 128 << 20
 _MOST_PARTS = 2_000
 _CHUNK = 1 << 20
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, lengths of name and extra field: the data follow
-_SHEET = re.compile(r"xl/worksheets/[^/]+\.xml")
-_FORMULA = re.compile(rb'<c (?:[^>]*?\s)?r="([A-Z]{1,3}[0-9]{1,7})"[^>]*>\s*<f[\s>/]')
+_FORMULA = re.compile(
+    rb'<(?:\w+:)?c (?:[^>]*?\s)?r=["\']([A-Z]{1,3}[0-9]{1,7})["\'][^>]*>\s*<(?:\w+:)?f[\s>/]'
+)  # looked for in every part: a sheet may have any name
 _LONGEST_TAG = 512  # bytes kept of the piece before, for a cell that lies across two pieces
 _MACROS = "vbaproject.bin"
+PACKAGE = b"PK"
 
 
 class Hostile(Exception):
@@ -34,10 +36,10 @@ class _Part(NamedTuple):
 def check_package(content: bytes) -> None:
     """Raise Hostile for an Office package that unpacks to too much, has macros, or (a workbook) formulas.
 
-    Sizes are counted while unpacking: what the package says about itself may be a lie. A file that is no package at
-    all is left to its reader.
+    Sizes are counted while unpacking: what the package says about itself may be a lie. Whether it is a package its end
+    tells, as readers find it, not its name or what stands before it. A file that is none is left to its reader.
     """
-    if not content.startswith(b"PK"):
+    if not content.startswith(PACKAGE) and not zipfile.is_zipfile(io.BytesIO(content)):
         return
     left = MOST_UNPACKED
     for part in _parts(content):
@@ -75,7 +77,6 @@ def _located(content: bytes, member: zipfile.ZipInfo) -> _Part:
 
 def _look_through(content: bytes, part: _Part, left: int) -> int:
     """Return how many bytes may still be unpacked after this part; raises Hostile."""
-    sheet = _SHEET.fullmatch(part.name) is not None
     rest = b""
     inflate = zlib.decompressobj(-zlib.MAX_WBITS)
     waiting = content[part.start : part.start + part.size]
@@ -90,7 +91,7 @@ def _look_through(content: bytes, part: _Part, left: int) -> int:
             left -= len(piece)
             if left < 0:
                 raise Hostile(f"文件展开后超过{MOST_UNPACKED >> 20}兆，请分几次导入。")
-            if sheet and (found := _FORMULA.search(rest + piece)):
+            if found := _FORMULA.search(rest + piece):
                 raise Hostile(
                     f"表格里有公式（第一处在{found[1].decode()}），读到的可能不是您看到的内容；"
                     "请全选后复制、“粘贴为数值”，再上传。"

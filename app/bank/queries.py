@@ -202,11 +202,14 @@ async def entries_of(
 ) -> list[Entry]:
     """Return one owner's questions (None: the shared bank) as their authors write them, by code.
 
-    With `authored` a question that only a confirmation given here brought into use still waits, as its file says.
+    With `authored` a question that only a confirmation given here brought into use still waits, and one that is
+    stopped here is not, as its file says. An own question that its basis retired is what its owner said last, too: only
+    so may it come back with its basis after an export was taken in again. `state` is the one that it has now.
     """
     wanted = (
-        select(Question, QuestionRevision)
+        select(Question, QuestionRevision, QuestionStop.would_be)
         .join(QuestionRevision, QuestionRevision.id == Question.current_revision_id)
+        .outerjoin(QuestionStop, QuestionStop.question_id == Question.id)
         .where(Question.unit_id.is_(None) if unit_id is None else Question.unit_id == unit_id)
         .order_by(Question.code)
     )
@@ -215,7 +218,10 @@ async def entries_of(
     if topic is not None:
         wanted = wanted.where(QuestionRevision.topic == topic)
     rows = await session.execute(wanted)
-    return [_entry(question, revision, authored=authored) for question, revision in rows]
+    return [
+        _entry(question, revision, _said(question, would_be, authored=authored))
+        for question, revision, would_be in rows
+    ]
 
 
 async def standing_of(session: AsyncSession, unit_id: uuid.UUID) -> dict[str, Stood]:
@@ -227,14 +233,22 @@ async def standing_of(session: AsyncSession, unit_id: uuid.UUID) -> dict[str, St
         .where(Question.unit_id == unit_id)
     )
     return {
-        question.code: Stood(_entry(question, revision, authored=False), revision.content_hash, would_be)
+        question.code: Stood(_entry(question, revision, question.state), revision.content_hash, would_be)
         for question, revision, would_be in rows
     }
 
 
-def _entry(question: Question, revision: QuestionRevision, *, authored: bool) -> Entry:
+def _said(question: Question, would_be: str | None, *, authored: bool) -> str:
+    """Return the state that an export tells.
+
+    A shared question that is stopped here stays so in a workbook: whoever makes it an own one must not get it in use.
+    """
+    told = would_be if would_be is not None and (authored or question.unit_id is not None) else question.state
+    return TO_CONFIRM if authored and question.freed_at is not None and told == IN_USE else told
+
+
+def _entry(question: Question, revision: QuestionRevision, state: str) -> Entry:
     letters = dict(zip(revision.option_ids, LETTERS, strict=False))
-    waits = authored and question.freed_at is not None and question.state == IN_USE
     return Entry(
         code=question.code,
         kind=revision.kind,
@@ -246,7 +260,7 @@ def _entry(question: Question, revision: QuestionRevision, *, authored: bool) ->
         explanation=revision.explanation,
         basis=tuple(Basis(one["instrument"], one["article"]) for one in revision.basis),
         facts=tuple(revision.facts),
-        state=TO_CONFIRM if waits else question.state,
+        state=state,
     )
 
 

@@ -107,9 +107,11 @@ async def import_questions(
     """Take over a bureau's own questions, idempotent by code; any error: 422 with `report`, nothing is written.
 
     Columns: 编号, 题型 (单选/多选/判断), 专题, 难度 (1..3, empty = 2), 题干, 选项A … 选项F, 答案 (ABD; 正确/错误),
-    解析, 法律依据 (《行政处罚法》第六十三条；…), 事实, 状态 (草稿, 已核, 启用, 待复核, 停用; empty: as it stands); a template is at
-    `GET /imports/questions/template`. Also the plain layout pasted from Word (.txt, .docx: numbered stems, A., B., C.,
-    答案：, 解析：) and Moodle GIFT: what brings no code gets one made from its stem, and what a file does not say stays as it stands.
+    解析, 法律依据 (《行政处罚法》第六十三条；…), 事实, 状态 (草稿, 已核, 启用, 待复核, 停用; empty: as it stands); 序号 and 备注
+    may be there and are not read, any other is an error; a template is at `GET /imports/questions/template`. At most
+    1,000 errors are listed, and the last then tells how many more there are. Also the plain layout pasted from Word
+    (.txt, .docx: numbered stems, A., B., C., 答案：, 解析：) and Moodle GIFT: what brings no code gets one made from its
+    stem, and what a file does not say stays as it stands.
 
     A new text is a draft until another administrator has reviewed it, whatever its file says (`drafts`, `advice`); an
     unchanged text keeps its state, and what was retired stays so (`kept`). 启用 on law that nobody confirmed is an error.
@@ -130,9 +132,8 @@ async def import_questions(
             actor_id=caller.officer_id,
         )
     if report.errors:
-        raise QuestionsInvalid(
-            f"共{len(report.errors)}处错误，请按所列各行改正后重新导入。", report=_wire(report, dry_run)
-        )
+        found = report.unlisted + len(report.errors) - bool(report.unlisted)  # the last one only counts the others
+        raise QuestionsInvalid(f"共{found}处错误，请按所列各行改正后重新导入。", report=_wire(report, dry_run))
     return ImportResult.model_validate(_wire(report, dry_run))
 
 
@@ -163,7 +164,10 @@ async def export_questions(
     state: State | None = None,
     topic: Annotated[str | None, _WORDS] = None,
 ) -> Response:
-    """Return the unit's own questions, or the shared ones, as a workbook that `POST /imports/questions` takes."""
+    """Return the unit's own questions, or the shared ones, as a workbook that `POST /imports/questions` takes.
+
+    `state` is the one that they have now; the workbook says of an own question that its basis retired what it was.
+    """
     async with wired.database.reads() as session:
         day = local_day(await wired.clock.now(session))
         unit_id = caller.unit_id if owner == "own" else None
@@ -182,6 +186,7 @@ def _book(content: bytes, name: str) -> Response:
 def _wire(report: ImportReport, dry_run: bool) -> dict[str, Any]:
     shown = dataclasses.asdict(report)
     del shown["lapsed"]  # of the shared register, which no upload brings
+    del shown["unlisted"]
     shown["errors"] = [error._asdict() for error in report.errors]
     return {**shown, "id": str(report.id) if report.id else None, "dry_run": dry_run}
 

@@ -30,6 +30,7 @@ from app.bank.files import Reading, read_directory, read_register
 from app.bank.footing import footing_problems
 from app.bank.life.steps import note_steps, states_of
 from app.bank.life.stops import keep_stops
+from app.bank.listing import news_of, told_of
 from app.bank.models import Instrument, LegalFact, Question, QuestionBasis, QuestionRevision
 from app.bank.own import footing_on, put_back_own
 from app.bank.queries import facts_of_register, held_questions, register, standing_of
@@ -63,7 +64,8 @@ class ImportReport:
 
     `missing` counts questions that the tables hold and the files do not: of the shipped bank they are retired now,
     a bureau's own stay as they are. `lapsed` are instruments whose confirmation was of another text. Of the questions,
-    `drafts` became drafts, `kept` keep a state other than the file's, and `advice` says what to do next.
+    `drafts` became drafts, `kept` keep a state other than the file's, and `advice` says what to do next. `unlisted`
+    counts what the last error speaks of without listing it.
     """
 
     id: uuid.UUID | None
@@ -77,6 +79,7 @@ class ImportReport:
     advice: str | None = None
     errors: tuple[RowError, ...] = ()
     lapsed: tuple[str, ...] = ()
+    unlisted: int = 0
 
 
 def check_directory(directory: Path, day: dt.date) -> CheckReport:
@@ -122,7 +125,7 @@ async def import_directory(
     as long as its text stays. With it the questions are that unit's own and rest on the register in the tables, and a
     new text is a draft, as in `import_upload`. A basis that has lapsed keeps a question from being drawn, not from
     being taken over.
-    Any error: the report lists all of them and nothing was written.
+    Any error: the report lists them, the first thousand of very many, and nothing was written.
     """
     reading = await asyncio.to_thread(read_directory, directory)
     if unit_id is None:
@@ -134,7 +137,7 @@ async def import_directory(
     if unit_id is not None:
         problems += footing_problems(reading.questions, await footing_on(session, local_day(now)))
     if problems:
-        return ImportReport(None, reading.rows, errors=tuple(_row_error(problem, {}) for problem in problems))
+        return _refusal(reading, problems, {})
     return await _take_over(session, reading, unit_id=unit_id, now=now, actor_id=actor_id)
 
 
@@ -151,24 +154,34 @@ async def import_upload(
     """Take over an uploaded file as a unit's own questions, or (`dry_run`) say what would happen.
 
     `sheet` tells that the file's author knows columns, not fields. What the file has in use must rest on instruments in
-    force today, registered and confirmed; a new text is a draft all the same, for two people put a question into use
-    (app/bank/arrivals.py). Any error: the report lists all of them and nothing was written.
+    force today, registered and confirmed, unless it is held just so: that its basis lapsed since is no news. A new text
+    is a draft all the same, for two people put a question into use (app/bank/arrivals.py). Any error: the report lists
+    them, the first thousand of very many, and nothing was written.
     """
     reading.register = await register(session)
     _as_registered(reading)
+    news = list(news_of(reading.questions, await held_questions(session, unit_id)))
     problems = [
         *reading.problems,
         *await asyncio.to_thread(bank_problems, reading.questions, reading.register),
-        *force_problems(reading.questions, reading.register, local_day(now)),
-        *footing_problems(reading.questions, await footing_on(session, local_day(now))),
+        *force_problems(news, reading.register, local_day(now)),
+        *footing_problems(news, await footing_on(session, local_day(now))),
     ]
     if problems:
-        names = COLUMNS if sheet else {}
-        ordered = sorted(problems, key=lambda problem: problem.row or 0)
-        return ImportReport(None, reading.rows, errors=tuple(_row_error(problem, names) for problem in ordered))
+        return _refusal(reading, problems, COLUMNS if sheet else {})
     if dry_run:
         return _report(None, reading.rows, *await _planned(session, reading, unit_id))
     return await _take_over(session, reading, unit_id=unit_id, now=now, actor_id=actor_id)
+
+
+def _refusal(reading: Reading, problems: Iterable[Problem], names: dict[str, str]) -> ImportReport:
+    """Return the report of files that are not taken over; its last error says how many more there are."""
+    told, left = told_of(problems)
+    left += reading.unlisted
+    errors = [_row_error(problem, names) for problem in told]
+    if left:
+        errors.append(RowError(1, "", f"其余 {left} 处未列出，请先改正以上各处后再导入。"))
+    return ImportReport(None, reading.rows, errors=tuple(errors), unlisted=left)
 
 
 def _as_registered(reading: Reading) -> None:
@@ -193,7 +206,7 @@ def _row_error(problem: Problem, names: dict[str, str]) -> RowError:
     place = "  ".join(filter(None, (problem.file, problem.code)))
     return RowError(
         row=problem.row or 1,
-        column=names.get(problem.field, problem.field),
+        column=names.get(problem.field, problem.field[:40]),
         detail=f"{place}：{problem.detail}" if problem.file else problem.detail,
     )
 

@@ -6,14 +6,17 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
+from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
+
 from app.bank.entries import DRAFT, IN_USE, LETTERS, STATES, TRUE_FALSE
 from app.bank.files import MOST_QUESTIONS, Raw, Reading
+from app.bank.formats import shown_otherwise
 from app.bank.packages import Hostile, check_package
 from app.contests.rules import KINDS
-from app.roster.imports.spreadsheet import Unreadable, read_rows, text_of
+from app.roster.imports.spreadsheet import EXACT, Unreadable, read_rows, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from app.roster.imports.spreadsheet import Cell
 
@@ -33,6 +36,8 @@ COLUMNS = {
 }
 """Column of each field; 难度, 事实 and 状态 may be left out (a new question: 2, none, 草稿), and so may the columns of
 unused options."""
+IGNORED = ("序号", "备注")
+_FIELDS = {column: name for name, column in COLUMNS.items() if name != "options"}
 _OPTIONAL = {"difficulty", "facts", "state", *(f"options.{letter}" for letter in LETTERS)}
 _CITED = re.compile(
     r"《((?:[^《》]|《[^《》]*》)+)》([^《》]*)"
@@ -44,21 +49,29 @@ _LETTERS_ONLY = re.compile("[A-Z]{1,8}")
 _BESIDE_KIND = re.compile("[项择题 ]")  # 单项选择题 is 单选
 _NO_BASIS = "缺少法律依据，请写成《文书简称》第六十三条；暂时没有的，把状态填为草稿。"
 _DIFFICULTIES = {"": 2, "易": 1, "中": 2, "难": 3, "1": 1, "2": 2, "3": 3}
+_MOST_CITED = 2_000  # signs of a 法律依据 cell
+_MOST_NAMED = 10  # columns of one message
+_PROSE = {"stem", "explanation", *(f"options.{letter}" for letter in LETTERS)}
+_WRITTEN = {"code", "topic", "basis", "facts", *_PROSE}
+_DAY, _TRUTH = "被表格软件存成了日期或时间", "被表格软件存成了是否值（TRUE、FALSE）"
+_FRACTION = "被表格软件存成了百分数、小数或过长的数"
+_FORMATTED = "是设了显示格式的数字（如百分数、固定小数位），或看不出显示格式"
+_JUDGED = {"TRUE": "正确", "FALSE": "错误"}
 _RIGHT = {"正确": "A", "对": "A", "√": "A", "错误": "B", "错": "B", "×": "B"}
 
 
 def read_table(reading: Reading, content: bytes, kind: str) -> None:
     """Add the questions of a table file (.xlsx, .xls, .csv) to `reading`; whatever is wrong is a problem of it."""
     try:
-        if kind == ".xlsx":
-            check_package(content)
-        rows = [(number, [_plain(cell) for cell in row]) for number, row in read_rows(content, kind)]
+        check_package(content)
+        altered = _Altered()
+        rows = [(number, altered.texts(number, row)) for number, row in read_rows(content, kind)]
     except (Hostile, Unreadable) as error:
         reading.wrong("", None, str(error))
         return
     filled = [(number, row) for number, row in rows if any(row)]
     if filled:
-        reading.take("", list(table_questions(reading, filled)))
+        reading.take("", list(table_questions(reading, filled, altered.found(content))))
     else:
         reading.wrong("", None, "表格是空的，第一行应当是列名。")
 
@@ -67,33 +80,123 @@ def _plain(cell: Cell) -> str:
     return text_of(cell).replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
+class _Altered:
+    """Finds the cells that hold something else than their author saw: what a spreadsheet made a number or a day of."""
+
+    def __init__(self) -> None:
+        self._reasons: dict[tuple[int, int], str] = {}
+        self._numbers: set[tuple[int, int]] = set()
+
+    def texts(self, number: int, row: Sequence[Cell]) -> list[str]:
+        """Return a row's texts, and keep what is odd about its cells."""
+        for place, cell in enumerate(row):
+            if isinstance(cell, str):
+                continue
+            if isinstance(cell, bool):
+                self._reasons[number, place] = _TRUTH
+            elif not isinstance(cell, int | float):
+                self._reasons[number, place] = _DAY
+            elif not (float(cell).is_integer() and abs(cell) < EXACT):
+                self._reasons[number, place] = _FRACTION
+            else:
+                self._numbers.add((number, place))
+        return [_plain(cell) for cell in row]
+
+    def found(self, content: bytes) -> Mapping[tuple[int, int], str]:
+        """Return the odd cells (row from 1, place from 0) with what they are; 100 % is the number 1 but for its format."""
+        formatted = shown_otherwise(content) if self._numbers else frozenset[tuple[int, int]]()
+        odd = self._numbers if formatted is None else self._numbers & formatted
+        return {**self._reasons, **dict.fromkeys(odd, _FORMATTED)}
+
+
 def is_header(row: Sequence[str]) -> bool:
     """Whether a row names the columns of a question table."""
-    titles = {title.replace(" ", "") for title in row}
-    return {COLUMNS["stem"], COLUMNS["key"]} <= titles
+    return {COLUMNS["stem"], COLUMNS["key"]} <= {_title(cell) for cell in row}
 
 
-def table_questions(reading: Reading, filled: Sequence[tuple[int, list[str]]]) -> Iterator[Raw]:
-    """Yield the questions of numbered rows, the first of which names the columns."""
+def _title(cell: str) -> str:
+    """Return a column's name with letters of one width and case, without blanks and signs that do not show."""
+    plain = unicodedata.normalize("NFKC", cell).upper()
+    return "".join(sign for sign in plain if sign.isprintable() and sign != " ")
+
+
+def table_questions(
+    reading: Reading,
+    filled: Sequence[tuple[int, list[str]]],
+    altered: Mapping[tuple[int, int], str] | None = None,
+) -> Iterator[Raw]:
+    """Yield the questions of numbered rows, the first of which names the columns.
+
+    `altered` says by row and place what a spreadsheet has made of a cell. A column that is not known is an error: what
+    stands in it would be lost.
+    """
     number, header = filled[0]
-    places: dict[str, int] = {}
-    for place, title in enumerate(header):
-        field = next((name for name, column in COLUMNS.items() if column == title.replace(" ", "")), None)
-        if field is not None and places.setdefault(field, place) != place:
-            reading.wrong("", number, f"列“{title}”出现了两次，请删去一列。")
-    missing = [COLUMNS[name] for name in COLUMNS if name not in {*places, *_OPTIONAL, "options"}]
-    if missing:
-        reading.wrong("", number, f"缺少这些列：{'、'.join(missing)}；请补上列名。")
+    titles = [_title(cell) for cell in header]
+    places = _places(reading, number, titles)
+    if places is None:
         return
     if len(filled) - 1 > MOST_QUESTIONS:
         reading.wrong("", None, f"一次最多{MOST_QUESTIONS}题，请分几次导入。")
         return
+    _refuse_untitled(reading, number, titles, filled[1:])
     for number, row in filled[1:]:
-        yield _question(number, {name: row[place] if place < len(row) else "" for name, place in places.items()})
+        cells = {name: row[place] if place < len(row) else "" for name, place in places.items()}
+        yield _question(number, cells, _unlike(number, places, altered or {}))
 
 
-def _question(number: int, cells: dict[str, str]) -> Raw:
-    problems: list[tuple[str, str]] = []
+def _places(reading: Reading, number: int, titles: Sequence[str]) -> dict[str, int] | None:
+    """Return where each field's column stands; None where rows cannot be judged by these columns."""
+    places: dict[str, int] = {}
+    unknown = []
+    for place, title in enumerate(titles):
+        field = _FIELDS.get(title)
+        if field is None:
+            unknown += [f"“{title[:20]}”"] if title and title not in IGNORED else []
+        elif places.setdefault(field, place) != place:
+            reading.wrong("", number, f"列“{title}”出现了两次，请删去一列。")
+    missing = [COLUMNS[name] for name in COLUMNS if name not in {*places, *_OPTIONAL, "options"}]
+    if missing:
+        reading.wrong("", number, f"缺少这些列：{'、'.join(missing)}；请补上列名。")
+    if unknown:
+        named = "、".join(unknown[:_MOST_NAMED]) + (f"等{len(unknown)}列" if len(unknown) > _MOST_NAMED else "")
+        reading.wrong(
+            "",
+            number,
+            f"不认识这些列：{named}；请改正列名，或删去这些列。可用的列名：{'、'.join(_FIELDS)}；"
+            f"另可有{'、'.join(IGNORED)}，导入时不读取。",
+        )
+    return None if missing or unknown else places
+
+
+def _refuse_untitled(
+    reading: Reading, number: int, titles: Sequence[str], rows: Iterable[tuple[int, list[str]]]
+) -> None:
+    """Tell of each column without a name the first row that has something in it."""
+    told: set[int] = set()
+    for at, row in rows:
+        for place, text in enumerate(row):
+            if text and (place >= len(titles) or not titles[place]) and place not in told:
+                told.add(place)
+                name = xl_col_to_name(place)
+                reading.wrong("", at, f"{name}列没有列名，这一行却有内容；请在第{number}行补上列名，或清空这一列。")
+
+
+def _unlike(
+    number: int, places: Mapping[str, int], altered: Mapping[tuple[int, int], str]
+) -> Iterator[tuple[str, str]]:
+    """Yield the fields of a row whose cells hold something else than their author saw, with what to do."""
+    for name in _WRITTEN & places.keys() if altered else ():
+        reason = altered.get((number, places[name]))
+        if reason and (name in _PROSE or reason != _FORMATTED):
+            address = xl_rowcol_to_cell(number - 1, places[name])
+            yield (
+                name,
+                f"{address}单元格{reason}，读到的可能不是您看到的内容；请把这一格设为“文本”格式后重新填写。",
+            )
+
+
+def _question(number: int, cells: dict[str, str], unlike: Iterable[tuple[str, str]]) -> Raw:
+    problems = list(unlike)
     kind = known_kind(cells["kind"])
     options = {letter: cells[f"options.{letter}"] for letter in LETTERS if cells.get(f"options.{letter}")}
     if kind == "true_false" and not options:
@@ -101,9 +204,12 @@ def _question(number: int, cells: dict[str, str]) -> Raw:
     state = known_state(cells.get("state") or STATES[IN_USE])
     basis, unread = cited(cells["basis"]) if cells["basis"] or state == DRAFT else ([], [_NO_BASIS])
     problems += [("basis", said) for said in unread]
-    key = key_of(cells["key"])
+    answer = cells["key"]
+    if kind == "true_false":  # a spreadsheet's own truth
+        answer = _JUDGED.get(answer.upper(), answer)
+    key = key_of(answer)
     if key is None:
-        problems.append(("key", key_problem(cells["key"])))
+        problems.append(("key", key_problem(answer)))
     for name, value, known in (("kind", kind, KINDS), ("state", state, STATES)):
         if value not in known:
             problems.append((name, _not_among(value, known)))
@@ -175,6 +281,8 @@ def key_problem(text: str) -> str:
 def cited(text: str) -> tuple[list[dict[str, str]], list[str]]:
     """Split 《行政处罚法》第六十三条、第六十四条；《…》… into single articles, and say what cannot be read."""
     found, problems = [], []
+    if len(text) > _MOST_CITED:
+        return [], [f"有{len(text)}个字，最多{_MOST_CITED}个字，请删减。"]
     for part in filter(None, (piece.strip() for piece in re.split(r"[；;\n]", text))):
         named = list(_CITED.finditer(part))
         if not named or _BETWEEN.sub("", _CITED.sub("", part)):
@@ -182,6 +290,6 @@ def cited(text: str) -> tuple[list[dict[str, str]], list[str]]:
         for one in named:
             articles = [article for article in _BETWEEN.split(one[2].rstrip("。")) if article]
             if not articles:
-                problems.append(f"《{one[1]}》后面缺少条号，请补写。")
+                problems.append(f"《{one[1][:40]}》后面缺少条号，请补写。")
             found += [{"instrument": one[1].strip(), "article": article} for article in articles]
     return found, problems

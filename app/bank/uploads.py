@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 YAML = (".yaml", ".yml")
 TEXTS = (".txt", ".gift")
 DOCUMENT = ".docx"
+_MOST_PROBLEMS = 10_000  # kept of one file; fewer are told
 ENDINGS = (*TABLES, *YAML, *TEXTS, DOCUMENT)
 
 
@@ -39,7 +40,7 @@ def read_upload(name: str, content: bytes) -> Reading:
 
     Raises UnsupportedMedia for a name with another ending.
     """
-    reading = Reading()
+    reading = Reading(most=_MOST_PROBLEMS)
     kind = kind_of(name)
     if kind in YAML:
         read_yaml(reading, "", content)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import io
 from typing import Any
 
@@ -88,14 +87,12 @@ def test_difficulty_and_state_may_be_left_out():
     assert located.unsaid == {"difficulty", "facts", "state"}
 
 
-def test_numbers_and_days_read_as_their_author_saw_them():
-    entry = (
-        table(changed(编号=17, 选项A=2, 选项B=2.5, 选项C=dt.date(2026, 8, 15), 难度="难", 状态="待复核"))
-        .questions[0]
-        .entry
-    )
+def test_whole_numbers_read_as_their_author_saw_them():
+    reading = table(changed(编号=17, 选项A=2, 选项B="2.5", 选项C=10.0, 难度="难", 状态="待复核"))
+    assert reading.problems == []
+    entry = reading.questions[0].entry
     assert (entry.code, entry.difficulty, entry.state) == ("17", 3, "to_confirm")
-    assert [text for _, text in entry.options] == ["2", "2.5", "2026-08-15"]
+    assert [text for _, text in entry.options] == ["2", "2.5", "10"]
 
 
 def test_several_citations_become_single_articles():

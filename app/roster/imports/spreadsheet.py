@@ -22,8 +22,10 @@ KINDS = (".xlsx", ".xls", ".csv")
 _MOST_UNPACKED = 512 << 20  # bytes
 _MOST_CELLS = 12_000_000  # calamine lays a sheet out as one block of 32 bytes a cell, empty ones too
 _CHUNK = 4 << 20
-_CELL = re.compile(rb'<c [^>]*?\br="([A-Z]{1,3})([0-9]{1,7})"')
-_EXACT = 10**15  # beyond it a spreadsheet's number has lost its last digits
+_CELL = re.compile(rb'<(?:\w+:)?c [^>]*?\br=["\']([A-Z]{1,3})([0-9]{1,7})["\']')
+_PACKAGE = b"PK"
+_OLD = b"\xd0\xcf\x11\xe0"  # .xls, and what a password makes of an .xlsx
+EXACT = 10**15  # beyond it a spreadsheet's number has lost its last digits
 _ENCODINGS = ("utf-8-sig", "gb18030")
 _DELIMITERS = ",\t;，；"
 
@@ -46,13 +48,30 @@ def read_rows(content: bytes, kind: str) -> Iterator[tuple[int, Sequence[Cell]]]
     """Yield the first visible sheet's rows with their numbers as a spreadsheet shows them; raises Unreadable."""
     if not content.strip():
         raise Unreadable("文件是空的，请选择填好的文件。")
+    _refuse_disguised(content, kind)
     rows = _csv_rows(content) if kind == ".csv" else _sheet_rows(content)
     yield from enumerate(rows, start=1)
 
 
+def _refuse_disguised(content: bytes, kind: str) -> None:
+    """Raise Unreadable for content that is not what the file's name says; calamine would go by the content."""
+    if kind == ".csv":
+        if content.startswith(_OLD) or zipfile.is_zipfile(io.BytesIO(content)):
+            raise Unreadable("文件内容是 Excel 工作簿，不是 .csv；请用表格软件打开后另存为 .xlsx 再上传。")
+    elif kind == ".xlsx" and content.startswith(_OLD):
+        raise Unreadable("文件加了密码，或是旧格式 .xls 改了名；请用表格软件打开，去掉密码后另存为 .xlsx 再上传。")
+    elif not content.startswith((_PACKAGE, _OLD)):
+        raise Unreadable("文件无法读取，不是 Excel 工作簿，或已损坏；请用表格软件打开后另存为 .xlsx 再上传。")
+
+
+def _is_package(content: bytes) -> bool:
+    """Whether anything may unpack it: a package is found by its end, whatever stands before it."""
+    return content.startswith(_PACKAGE) or zipfile.is_zipfile(io.BytesIO(content))
+
+
 def _sheet_rows(content: bytes) -> Iterator[Sequence[Cell]]:
     try:
-        if content.startswith(b"PK"):
+        if _is_package(content):
             _refuse_bombs(content)
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
         visible = [n for n, sheet in enumerate(workbook.sheets_metadata) if sheet.visible == SheetVisibleEnum.Visible]
@@ -69,14 +88,13 @@ def _refuse_bombs(content: bytes) -> None:
         if sum(member.file_size for member in members) > _MOST_UNPACKED:
             raise Unreadable("表格展开后过大，请分几次导入。")
         for member in members:
-            if member.filename.startswith("xl/worksheets/") and member.filename.endswith(".xml"):
-                columns, rows = _extent(archive, member)
-                if columns * rows > _MOST_CELLS:
-                    raise Unreadable("表格范围过大，可能在很远处误填了内容；请把内容复制到一张新表后再上传。")
+            columns, rows = _extent(archive, member)  # of every part: a sheet may have any name
+            if columns * rows > _MOST_CELLS:
+                raise Unreadable("表格范围过大，可能在很远处误填了内容；请把内容复制到一张新表后再上传。")
 
 
 def _extent(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[int, int]:
-    """Return how many columns and rows a sheet's cells span, read piece by piece."""
+    """Return how many columns and rows the cells of a part span, read piece by piece."""
     widest, rows, rest = b"", 0, b""
     with archive.open(member) as file:
         while piece := file.read(_CHUNK):
@@ -127,7 +145,7 @@ def text_of(cell: Cell) -> str:
         return cell.strip()
     if isinstance(cell, bool):
         return "TRUE" if cell else "FALSE"
-    if isinstance(cell, float) and cell.is_integer() and abs(cell) < _EXACT:
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < EXACT:
         return str(int(cell))
     return str(cell)
 
@@ -150,7 +168,7 @@ def number_of(cell: Cell) -> str:
         return cell  # 1E10 too, without a point, is a 工号
     if isinstance(cell, bool | dt.date | dt.time | dt.timedelta):
         raise NotANumber(f"被表格软件改成了日期、时间或是否（{text_of(cell)}），{_AS_TEXT}。")
-    if isinstance(cell, int | float) and not (float(cell).is_integer() and 0 <= cell < _EXACT):
+    if isinstance(cell, int | float) and not (float(cell).is_integer() and 0 <= cell < EXACT):
         raise NotANumber(f"不是整数，或位数过多、末尾几位已被表格软件改为0（{cell}），{_AS_TEXT}。")
     text = text_of(cell)
     if _TRAILING_ZEROS.fullmatch(text):
