@@ -25,7 +25,8 @@ from app.bank.checking import (
 from app.bank.confirming.service import keep_confirmations, mark_freed
 from app.bank.craft import craft_errors, craft_warnings, expiring
 from app.bank.entries import IN_USE, RETIRED, TO_CONFIRM, Entry, Plan, Problem, content_hash, option_ids, plan_import
-from app.bank.files import Reading, read_directory, read_register
+from app.bank.expecting import expected_errors
+from app.bank.files import Reading, read_directory, read_expected, read_register
 from app.bank.life.stops import keep_stops
 from app.bank.models import Instrument, LegalFact, Question, QuestionBasis, QuestionRevision
 from app.bank.queries import facts_of_register, held_questions, register
@@ -74,17 +75,20 @@ def check_directory(directory: Path, day: dt.date) -> CheckReport:
     """Check a bank's folder as of `day` and count its questions (`check-bank`); nothing is written.
 
     Beyond what an import asks for, the folder as a whole must be well made and balanced: that is asked of the shipped
-    bank, never of a bureau's own questions.
+    bank, never of a bureau's own questions. What the folder promises of itself (`expects.toml`) must hold.
     """
     reading = read_directory(directory)
     read_register(reading, directory)
     found = bank_problems(reading.questions, reading.register)
     lapsed = force_problems(reading.questions, reading.register, day)
     quiz = DailyQuiz()
-    balance = balance_of([one.entry for one in reading.questions if one.whole and one.entry.state == IN_USE])
+    used = [one.entry for one in reading.questions if one.whole and one.entry.state == IN_USE]
+    balance = balance_of(used)
+    out = {one.code for one in lapsed}
+    promised = expected_errors(read_expected(reading, directory), [one for one in used if one.code not in out])
     return CheckReport(
         day=day,
-        errors=(*reading.problems, *found, *lapsed, *craft_errors(reading.questions), *balance_errors(balance)),
+        errors=(*reading.problems, *found, *lapsed, *craft_errors(reading.questions), *balance_errors(balance), *promised),
         warnings=(
             *bank_warnings(reading.questions),
             *craft_warnings(reading.questions),
