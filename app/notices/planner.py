@@ -70,7 +70,9 @@ async def contests_at(session: AsyncSession, now: dt.datetime) -> list[Contest]:
     """
     today = local_day(now)
     finals = select(Notice.id).where(
-        Notice.contest_id == Contest.id, func.timezone(ZONE.key, Notice.slot_at) >= Contest.ends_on + 1
+        Notice.contest_id == Contest.id,
+        Notice.audience_kind != Audience.ADMINISTRATORS,  # what the bank warns of has nothing to do with its days
+        func.timezone(ZONE.key, Notice.slot_at) >= Contest.ends_on + 1,
     )
     found = await session.scalars(
         select(Contest)

@@ -15,6 +15,7 @@ from app.core.clock import Clock, local, local_day, wire
 from app.core.errors import Conflict
 from app.notices.alerts import raise_alerts
 from app.notices.audiences import CALLED, GROUPS, Audience
+from app.notices.bases import warn_of_ends
 from app.notices.drafts.service import propose
 from app.notices.models import Channel, Delivery, DeliveryAttempt, Notice
 from app.notices.organisers import plan_previews
@@ -139,6 +140,8 @@ async def tick(
         except Exception:  # one contest's trouble must not silence the others
             log.exception("notices not planned", contest=str(contest.id))
             report.failed.append(contest.name)
+    if not stopping():
+        await _warn(services, report)
     if not dry_run:
         worker = Worker(
             services.database, clock=clock, settings=services.settings, transport=transport, stopping=stopping
@@ -148,6 +151,20 @@ async def tick(
             await worker.run()
     metrics.TICKS.labels("failed" if report.failed else "done").inc()
     return report
+
+
+async def _warn(services: Services, report: TickReport) -> None:
+    """Plan what administrators are told of the bank; its trouble must not keep the notices from going out."""
+    try:
+        async with _transaction(services, dry_run=report.dry_run) as session:
+            made = await warn_of_ends(session, now=report.at, link=services.settings.public_url)
+            for notice, _ in made:
+                session.expunge(notice)
+    except Exception:
+        log.exception("ends of legal bases not told")
+        report.failed.append(CALLED[Audience.ADMINISTRATORS])
+        return
+    report.private += made
 
 
 async def _look_after(services: Services, *, now: dt.datetime) -> int:
