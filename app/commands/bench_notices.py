@@ -22,11 +22,8 @@ from app.core.clock import at
 from app.core.embedded import start_or_join
 from app.core.logs import configure_logs
 from app.core.settings import Settings
-from app.notices.drafts.service import propose
 from app.notices.models import Channel, Delivery, Notice
-from app.notices.organisers import plan_previews
-from app.notices.own_slots import plan_own_slots
-from app.notices.planner import plan
+from app.notices.service import plan_round
 from app.papers.models import Answer, Paper
 from app.participation.service import freeze_finished_days
 from app.roster.models import Officer, Unit
@@ -149,16 +146,14 @@ async def _one(services: Services, name: str, before: float) -> Planned:
 
 
 async def _plan(services: Services, now: dt.datetime) -> float:
-    """Plan what is due as a round does, and return the seconds of CPU that the database's process used for it."""
-    async with services.database.sessions.begin() as session:
-        pid = await session.scalar(select(func.pg_backend_pid()))
-        before = process_cpu(pid or 0)
+    """Plan what is due as a round does, and return the seconds of CPU that the database's processes used for it."""
+    sessions = services.database.sessions
+    async with sessions.begin() as session, sessions.begin() as helper:
+        pids = [await own.scalar(select(func.pg_backend_pid())) or 0 for own in (session, helper)]
+        before = sum(map(process_cpu, pids))
         contest = await session.get_one(Contest, CONTEST)
-        made = await plan(session, contest, now=now, link="https://bench")
-        made += await plan_own_slots(session, contest, now=now)
-        made += await plan_previews(session, contest, now=now, link="https://bench")
-        await propose(session, contest, [notice for notice, _ in made], now=now)
-    return process_cpu(pid or 0) - before
+        await plan_round(session, helper, contest, now=now, link="https://bench")
+    return sum(map(process_cpu, pids)) - before
 
 
 def _forget_peak() -> None:

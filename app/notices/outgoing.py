@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import make_transient_to_detached
 from sqlalchemy.orm.attributes import instance_dict
 
 from app.core.ids import new_id
@@ -68,10 +67,9 @@ async def insert_notices(
     ]
     if not rows:
         return []
-    # With nulls written out, rows of every kind go in one statement; what it wrote need not come back.
-    new = insert(Notice).on_conflict_do_nothing().returning(Notice.id).execution_options(render_nulls=True)
-    added = set(await session.scalars(new, rows))
-    made = [_as_stored(session, row) for row in rows if row["id"] in added]
+    new = insert(Notice).on_conflict_do_nothing().returning(Notice.id)
+    added = set((await (await session.connection()).execute(new, rows)).scalars())  # as plain rows: there are thousands
+    made = [_as_stored(row) for row in rows if row["id"] in added]
     planned = [notice for notice in made if notice.state == "planned"]
     lots = {(draft.audience_kind, draft.audience.id): draft.lots for draft in drafts if draft.lots}
     await add_deliveries(session, planned, slot, now=now, scene=scene, lots=lots)
@@ -79,11 +77,10 @@ async def insert_notices(
     return [Made(notice, names[notice.audience_id]) for notice in made]
 
 
-def _as_stored(session: AsyncSession, row: dict[str, Any]) -> Notice:
+def _as_stored(row: dict[str, Any]) -> Notice:
+    """Return a row as an object of no session: it is read, never changed."""
     notice = Notice()
-    instance_dict(notice).update(row)  # as a row that was read: there are thousands
-    make_transient_to_detached(notice)
-    session.add(notice)
+    instance_dict(notice).update(row)
     return notice
 
 
@@ -141,7 +138,7 @@ def _to_lots(meant: Iterable[tuple[Notice, Sequence[Lot]]], slot: Slot, now: dt.
 
 async def _insert(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     if rows:
-        await session.execute(insert(Delivery).execution_options(render_nulls=True), rows)
+        await (await session.connection()).execute(insert(Delivery), rows)
 
 
 def _text(notice: Notice) -> Text:

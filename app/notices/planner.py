@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
+import gc
+from collections import deque
+from contextlib import contextmanager
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import and_, func, or_, select
 
@@ -14,22 +18,21 @@ from app.contests.rules import closes_at, opens_at
 from app.core.clock import ZONE, local_day
 from app.core.errors import NotFound
 from app.notices.audiences import MOST_NAMES_IN_GROUPS, Audience, merged_left
+from app.notices.comparisons import done_yesterday, earlier_ranks, thanked_before
 from app.notices.figures import figures_at, standings_in
 from app.notices.models import Notice
 from app.notices.outgoing import insert_notices
 from app.notices.places.queries import provincial_place
 from app.notices.private import left_at, private_drafts
+from app.notices.recipients import groups_of, ways_of
 from app.notices.rules import (
     FINAL,
     Reason,
     Slot,
-    compared_with,
     cutoff,
     due_slots,
-    final_of,
     reason_to_skip_all,
     reason_to_skip_branch,
-    slot_on,
 )
 from app.notices.scene import Direct, Draft, Made, Once, Preview, Scene
 from app.notices.slots.queries import holds_in_force, let_lapse
@@ -49,6 +52,7 @@ from app.roster.queries import subtree
 
 if TYPE_CHECKING:
     import uuid
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -59,7 +63,6 @@ _DAY = dt.timedelta(days=1)
 _LOOK_BACK = dt.timedelta(days=30)
 _NIGHT = "22:00"
 _NAMES_AT = ("18:00", _NIGHT)
-_COMPARED_WITH_YESTERDAY = ("12:00", "18:00")
 
 
 async def contests_at(session: AsyncSession, now: dt.datetime) -> list[Contest]:
@@ -86,43 +89,129 @@ async def contests_at(session: AsyncSession, now: dt.datetime) -> list[Contest]:
     return list(found.all())
 
 
-async def plan(session: AsyncSession, contest: Contest, *, now: dt.datetime, link: str = "") -> list[Made]:
+class Task(NamedTuple):
+    """A slot to plan for one bureau (or the province): what is due, and whether it may still be sent."""
+
+    scene: Scene
+    slot: Slot
+    send: bool
+
+
+async def plan(
+    session: AsyncSession,
+    contest: Contest,
+    *,
+    now: dt.datetime,
+    link: str = "",
+    helpers: Sequence[AsyncSession] = (),
+) -> list[list[Made]]:
     """Insert the notices of a contest that are due at `now`, with their deliveries, and return the new ones.
 
     Safe to repeat and safe from several processes at once: the unique slot and audience decide, and while one process
-    plans a contest the others leave it to that one. `link`: the address of the pages, for private notices.
+    plans a contest the others leave it to that one. `link`: the address of the pages, for private notices. `helpers`:
+    more transactions among which the bureaus are shared out, so that one bureau's texts are written while the database
+    takes up another's; returned are the notices of `session` and of each helper.
     """
+    sessions = (session, *helpers)
     if not await claimed(session, contest):
-        return []
+        return [[] for _ in sessions]
     await let_lapse(session, contest.id, now=now)
-    made: list[Made] = []
-    known, still_open = await _known(session, contest), dict[dt.datetime, bool]()
-    for scene in await scenes_of(session, contest, link):
-        due = due_slots(
-            contest.starts_on,
-            contest.ends_on,
-            since=opened_since(scene),
-            now=now,
-            known=known.get(scene.bureau.id, set()),
-            names_on=lambda day, scene=scene: scene.rules(day).notices.active_slots,  # type: ignore[misc]
-        )
-        for slot, send in due:
-            until = cutoff(slot, scene.rules(slot.day))
-            if send and until not in still_open:  # asked before the figures of then are read, for all bureaus at once
-                still_open[until] = await answers_open(session, until)
-            hold = (await _holds(session, scene, slot)).get(scene.bureau.id)
-            if hold and hold.dropped_at:
-                drafts = [Draft(unit, Reason.DROPPED, None, None) for unit in scene.groups]
-            elif not send:
-                missed = Reason.MISSED if scene.calendar.counts(slot.day) else Reason.NOT_COUNTED
-                drafts = [Draft(unit, missed, None, None) for unit in scene.groups]
-            elif still_open[until]:
-                continue  # the next round finds it due again
-            else:
-                drafts = await _all_drafts(session, scene, slot, now=now, until=until)
-            held = hold is not None
-            made += await insert_notices(session, scene, slot, drafts, now=now, until=until, held=held)
-    return made
+    known = await _known(session, contest)
+    turns = deque(
+        [
+            Task(scene, slot, send)
+            for slot, send in due_slots(
+                contest.starts_on,
+                contest.ends_on,
+                since=opened_since(scene),
+                now=now,
+                known=known.get(scene.bureau.id, set()),
+                names_on=lambda day, scene=scene: scene.rules(day).notices.active_slots,  # type: ignore[misc]
+            )
+        ]
+        for scene in await scenes_of(session, contest, link)
+    )
+    still_open: dict[dt.datetime, bool] = {}
+
+    async def work(own: AsyncSession) -> list[Made]:
+        done: list[Made] = []
+        while turns:
+            # All slots of a bureau are one transaction's, in their order: drafts and later slots build on earlier ones.
+            for task in turns.popleft():
+                done += await _plan_one(own, task, still_open, now=now)
+        return done
+
+    with _uncollected():
+        for helper in helpers[:1]:
+            await _read_ahead(session, helper, turns, still_open)
+        async with asyncio.TaskGroup() as group:
+            shares = [group.create_task(work(own)) for own in sessions]
+    return [share.result() for share in shares]
+
+
+async def _read_ahead(
+    session: AsyncSession, helper: AsyncSession, turns: Iterable[Sequence[Task]], still_open: dict[dt.datetime, bool]
+) -> None:
+    """Read what all bureaus need: over one connection who had not finished, over another the rest meanwhile."""
+    task = next((task for turn in turns for task in turn if task.send), None)
+    if task is None:
+        return
+    scene, slot, _ = task
+    if scene.contest.state == ContestState.PAUSED or not scene.calendar.counts(slot.day):
+        return
+    until = cutoff(slot, scene.rules(slot.day))
+    if await _still_open(session, until, still_open):
+        return
+    async with asyncio.TaskGroup() as group:
+        group.create_task(left_at(helper, scene, slot.day, until))
+        group.create_task(_read_comparisons(session, scene, slot, until))
+
+
+async def _read_comparisons(session: AsyncSession, scene: Scene, slot: Slot, until: dt.datetime) -> None:
+    """Read, for all bureaus, what `compose` asks for besides the figures of the slot itself."""
+    await ways_of(session, scene, slot.at)
+    await groups_of(session, scene)
+    await thanked_before(session, scene, slot)
+    await earlier_ranks(session, scene, slot)
+    await done_yesterday(session, scene, slot, until=until)
+
+
+async def _still_open(session: AsyncSession, until: dt.datetime, known: dict[dt.datetime, bool]) -> bool:
+    """Return whether answers of before `until` are still being written; asked once, before the figures of then are read."""
+    if until not in known:
+        known[until] = await answers_open(session, until)
+    return known[until]
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the collector from walking over thousands of notices again and again: they are no garbage."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+async def _plan_one(
+    session: AsyncSession, task: Task, still_open: dict[dt.datetime, bool], *, now: dt.datetime
+) -> list[Made]:
+    scene, slot, send = task
+    until = cutoff(slot, scene.rules(slot.day))
+    waits = send and await _still_open(session, until, still_open)
+    hold = (await _holds(session, scene, slot)).get(scene.bureau.id)
+    if hold and hold.dropped_at:
+        drafts = [Draft(unit, Reason.DROPPED, None, None) for unit in scene.groups]
+    elif not send:
+        missed = Reason.MISSED if scene.calendar.counts(slot.day) else Reason.NOT_COUNTED
+        drafts = [Draft(unit, missed, None, None) for unit in scene.groups]
+    elif waits:
+        return []  # the next round finds it due again
+    else:
+        drafts = await _all_drafts(session, scene, slot, now=now, until=until)
+    return await insert_notices(session, scene, slot, drafts, now=now, until=until, held=hold is not None)
 
 
 async def _known(session: AsyncSession, contest: Contest) -> dict[uuid.UUID, set[dt.datetime]]:
@@ -238,13 +327,13 @@ async def compose(
     standings = standings_in(scene.ranked, figures, occasion.weights)
     ranked = {unit.id for unit in scene.ranked}
     below = {unit.id for unit in scene.units if ranked & set(unit.path)}
-    earlier, ranks = await _earlier_ranks(session, scene, slot)
+    earlier, ranks = await earlier_ranks(session, scene, slot)
     bureau = BureauStats(
         occasion=occasion,
         total=everyone,
         headquarters=total(direct.get(unit.id, Figures()) for unit in scene.units if unit.id not in below),
         standings=standings,
-        done_yesterday=await _done_yesterday(session, scene, slot, until=until),
+        done_yesterday=await done_yesterday(session, scene, slot, until=until),
         earlier=earlier,
         earlier_ranks=ranks,
         words=PROVINCE if scene.is_province else CITY,
@@ -254,7 +343,7 @@ async def compose(
     drafts = [Draft(scene.bureau, None, text, as_json(bureau), source=source)]
     if scene.is_province:
         return drafts
-    thanked = await _thanked(session, scene, slot)
+    thanked = await thanked_before(session, scene, slot)
     named = await _named(session, scene, slot, until)
     for branch, own in zip(scene.branches, standings, strict=True):
         reason = reason_to_skip_branch(
@@ -294,38 +383,6 @@ def occasion_of(scene: Scene, slot: Slot, *, now: dt.datetime, until: dt.datetim
     )
 
 
-async def _done_yesterday(session: AsyncSession, scene: Scene, slot: Slot, *, until: dt.datetime) -> int | None:
-    day = scene.calendar.previous(slot.day)
-    if slot.name not in _COMPARED_WITH_YESTERDAY or day is None:
-        return None
-    # A preview speaks of an earlier hour than the slot's.
-    until = min(cutoff(slot_on(day, slot.name), scene.rules(day)), until - (slot.day - day))
-    return roll_up(scene.units, await figures_at(session, scene, day, until))[scene.bureau.id].done
-
-
-async def _earlier_ranks(
-    session: AsyncSession, scene: Scene, slot: Slot
-) -> tuple[str | None, dict[uuid.UUID, int | None]]:
-    """Return what the ranks are compared with, by name, and the ranks of then.
-
-    The final is compared with the counted day before, 22:00 with the slot before it on the same day.
-    """
-    previous = scene.calendar.previous(slot.day)
-    if slot.final and previous is not None:
-        name, earlier = compared_with(slot.day, previous), final_of(previous)
-    else:
-        before = [name for name in scene.rules(slot.day).notices.active_slots if FINAL < name < slot.name]
-        if slot.name != _NIGHT or not before:
-            return None, {}
-        name, earlier = before[-1], slot_on(slot.day, before[-1])
-    rules = scene.rules(earlier.day)
-    figures = roll_up(scene.units, await figures_at(session, scene, earlier.day, cutoff(earlier, rules)))
-    standings = standings_in(scene.ranked, figures, weights_of(rules.index))
-    if not any(standing.score.index for standing in standings):
-        return None, {}  # all were first with nothing: a comparison would only show falls
-    return name, {standing.unit_id: standing.rank for standing in standings}
-
-
 async def _named(
     session: AsyncSession, scene: Scene, slot: Slot, until: dt.datetime
 ) -> dict[uuid.UUID, tuple[str, ...]]:
@@ -341,21 +398,3 @@ async def _named(
         names = (name for one in merged_left(parts) for name in one.names)
         named[branch.id] = tuple(islice(names, MOST_NAMES_IN_GROUPS))
     return named
-
-
-async def _thanked(session: AsyncSession, scene: Scene, slot: Slot) -> set[uuid.UUID]:
-    """Return the contest's branches that an earlier slot of this contest day told that they are complete."""
-    if slot.at in scene.once.thanked:
-        return scene.once.thanked[slot.at]
-    found = await session.scalars(
-        select(Notice.audience_id).where(
-            Notice.contest_id == scene.contest.id,
-            Notice.audience_kind == "branch",
-            Notice.day == slot.day,
-            Notice.slot_at < slot.at,
-            Notice.state == "planned",
-            Notice.stats["complete"].as_boolean(),
-        )
-    )
-    scene.once.thanked[slot.at] = set(found.all())
-    return scene.once.thanked[slot.at]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.contests.queries import rules_among
@@ -36,13 +37,14 @@ class Once:
     """What one planning reads once for all bureaus of a contest, by the day, slot or instant that it is of.
 
     `ways` to the people of all units, the branches `thanked` before a slot, the accounts to `nudge` by unit, a slot's
-    `holds` by unit, and the channels of the `groups` by unit (None: not read yet).
+    `holds` by unit, the figures `told` to the bureaus' groups at an earlier one, and the channels of the `groups` by unit (None: not read yet).
     """
 
     ways: dict[dt.date, Ways] = field(default_factory=dict)
     thanked: dict[dt.datetime, set[uuid.UUID]] = field(default_factory=dict)
     nudge: dict[dt.datetime, dict[uuid.UUID, list[tuple[Missing, list[str]]]]] = field(default_factory=dict)
     holds: dict[dt.datetime, dict[uuid.UUID, SlotHold]] = field(default_factory=dict)
+    told: dict[dt.datetime, dict[uuid.UUID, dict[str, Any]]] = field(default_factory=dict)
     groups: dict[uuid.UUID, list[Channel]] | None = None
 
 
@@ -73,12 +75,12 @@ class Scene:
         """Whether it is the province that looks: its bureaus are ranked, and each has a scene of its own."""
         return self.bureau.kind == UnitKind.PROVINCE
 
-    @property
+    @cached_property
     def branches(self) -> list[Unit]:
         """The branches, which have groups of their own."""
         return [] if self.is_province else [unit for unit in self.units if unit.kind == UnitKind.BRANCH]
 
-    @property
+    @cached_property
     def ranked(self) -> list[Unit]:
         """The units that are ranked: the branches, or the bureaus of the province."""
         return [unit for unit in self.units if unit.kind == UnitKind.BUREAU] if self.is_province else self.branches

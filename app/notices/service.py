@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy import delete, select
+from sqlalchemy.orm import object_session
 
 from app.core import audit, metrics
 from app.core.clock import Clock, local, local_day, wire
@@ -179,17 +180,38 @@ async def _plan(services: Services, contest: Contest, report: TickReport) -> Non
     async with _transaction(services, dry_run=report.dry_run) as session:
         frozen = await freeze_finished_days(session, contest, now=report.at)
     report.frozen += frozen
-    async with _transaction(services, dry_run=report.dry_run) as session:
-        made = await plan(session, contest, now=report.at, link=services.settings.public_url)
-        made += await plan_own_slots(session, contest, now=report.at)
-        made += await plan_previews(session, contest, now=report.at, link=services.settings.public_url)
-        await propose(session, contest, [notice for notice, _ in made], now=report.at)
+    async with (
+        _transaction(services, dry_run=report.dry_run) as session,
+        _transaction(services, dry_run=report.dry_run) as helper,
+    ):
+        made = await plan_round(session, helper, contest, now=report.at, link=services.settings.public_url)
         for notice, _ in made:
-            session.expunge(notice)  # the report outlives a dry run's rollback
+            _let_go(notice)
     report.made += [one for one in made if one.notice.audience_kind in GROUPS]
     report.private += [one for one in made if one.notice.audience_kind not in GROUPS]
     for notice, _ in made:
         log.info("notice", slot_at=wire(notice.slot_at), audience=str(notice.audience_id), state=notice.state)
+
+
+async def plan_round(
+    session: AsyncSession, helper: AsyncSession, contest: Contest, *, now: dt.datetime, link: str
+) -> list[Made]:
+    """Plan everything of a contest that is due at `now` in two transactions, and return the new notices.
+
+    Each transaction is whole in itself: what it planned, and the drafts that its finals propose.
+    """
+    shares = await plan(session, contest, now=now, link=link, helpers=[helper])
+    for own, share in zip((session, helper), shares, strict=True):
+        await propose(own, contest, [one.notice for one in share], now=now)
+    made = [one for share in shares for one in share]
+    made += await plan_own_slots(session, contest, now=now)
+    return made + await plan_previews(session, contest, now=now, link=link)
+
+
+def _let_go(notice: Notice) -> None:
+    """Take a notice out of its session: the report outlives a dry run's rollback."""
+    if (held := object_session(notice)) is not None:
+        held.expunge(notice)
 
 
 @asynccontextmanager

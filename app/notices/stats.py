@@ -155,18 +155,23 @@ class BranchStats:
         return [s for s in self.others if s.rank is not None and s.rank == self.own.rank]
 
     @cached_property
+    def _better(self) -> list[Standing]:
+        """The others with a better rank, best first."""
+        better = [s for s in self.others if s.rank is not None and s.rank < (self.own.rank or 0)]
+        return sorted(better, key=lambda s: s.rank or 0)
+
+    @cached_property
     def ahead(self) -> Ahead | None:
         """The nearest better rank; None for the first."""
-        better = [s for s in self.others if s.rank is not None and s.rank < (self.own.rank or 0)]
-        if not better:
+        if not self._better:
             return None
-        nearest = max(better, key=lambda s: s.rank or 0)
+        nearest = self._better[-1]
         return Ahead(nearest.rank or 0, (nearest.score.index or Fraction(0)) - (self.own.score.index or Fraction(0)))
 
     @cached_property
     def overtake(self) -> Overtake | None:
         """How many more have to complete for which better rank, all else unchanged; None where nothing would do."""
-        return overtake(self.own.figures, [s.score for s in self.others], self.occasion.weights)
+        return overtake(self.own.figures, [s.score for s in self._better], self.occasion.weights)
 
 
 def short_name(name: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from app.core.errors import FieldProblem, Forbidden, Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Iterable, Mapping
+    from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 
     from app.contests.rules import IndexWeights
 
@@ -199,24 +199,22 @@ def needed_to_overtake(own: Figures, others: Iterable[Figures], weights: Weights
     who participated already, which raises the participation rate least: whoever they are, the rank is reached.
     None where the unit is first, nobody is expected, or even everybody's completion would not do.
     """
-    return overtake(own, (score(other, weights) for other in others), weights)
-
-
-def overtake(own: Figures, others: Iterable[Score], weights: Weights) -> Overtake | None:
-    """Return the same as `needed_to_overtake`, where the others' scores are known."""
-    if not own.expected:
-        return None
-    orders = [other.order for other in others if other.index is not None]
     now = score(own, weights).order
-    ahead = [order for order in orders if order > now]
-    if not ahead:
+    scores = (score(other, weights) for other in others)
+    ahead = [other for other in scores if other.index is not None and other.order > now]
+    return overtake(own, sorted(ahead, key=lambda other: other.order, reverse=True), weights)
+
+
+def overtake(own: Figures, ahead: Sequence[Score], weights: Weights) -> Overtake | None:
+    """Return the same as `needed_to_overtake`, where the scores of those ahead are known, best first."""
+    if not own.expected or not ahead:
         return None
 
     def after(people: int) -> tuple[Fraction, Fraction, Fraction]:
         done = own.done + people
         return score(replace(own, done=done, participated=max(own.participated, done)), weights).order
 
-    nearest = min(ahead)
+    nearest = ahead[-1].order
     (a, b, c), whole = _whole_numbers(weights)
     answered, correct = (own.answered, own.correct) if own.answered else (1, 0)
     asked = ceil(nearest[0] * whole * own.expected * answered / 100) - c * correct * own.expected
@@ -227,12 +225,15 @@ def overtake(own: Figures, others: Iterable[Score], weights: Weights) -> Overtak
         return (a * max(own.participated, done) + b * done) * answered >= asked
 
     people = 1 + bisect_left(range(1, own.unfinished + 1), True, key=enough)
-    if people <= own.unfinished and after(people) < nearest:  # equal in the index, behind in the rates
-        people += bisect_left(range(people, own.unfinished + 1), True, key=lambda number: after(number) >= nearest)
     if people > own.unfinished:
         return None
     reached = after(people)
-    return Overtake(people, 1 + sum(other > reached for other in orders))
+    if reached < nearest:  # equal in the index, behind in the rates
+        people += bisect_left(range(people, own.unfinished + 1), True, key=lambda number: after(number) >= nearest)
+        if people > own.unfinished:
+            return None
+        reached = after(people)
+    return Overtake(people, 1 + bisect_left(ahead, True, key=lambda other: other.order <= reached))
 
 
 class Span(NamedTuple):
