@@ -21,7 +21,8 @@ from app.notices.rules import ATTEMPTS, State, before_night, by_day
 from app.notices.scene import Made
 from app.notices.text import TEMPLATE_VERSION
 from app.notices.text_bank import write_ends
-from app.roster.models import Unit, UnitKind
+from app.roster.access import assigned_on
+from app.roster.models import Assignment, Officer, Role, Unit, UnitKind
 
 if TYPE_CHECKING:
     import uuid
@@ -53,7 +54,8 @@ async def warn_of_ends(session: AsyncSession, *, now: dt.datetime, link: str = "
         )
     )
     private = await officers_channels(session, {above for unit in units for above in unit.path})
-    reached = [unit for unit in units if nearest(unit.path, private) is not None]
+    administered = await _administered(session, day)
+    reached = [unit for unit in units if unit.id in administered and nearest(unit.path, private) is not None]
     told = await _told(session, reached, ends)
     made = []
     for unit in reached:
@@ -66,6 +68,17 @@ async def warn_of_ends(session: AsyncSession, *, now: dt.datetime, link: str = "
 def _codes(end: EndAhead, unit: Unit) -> list[str]:
     """Return the questions that a unit's contests draw or its administrators look after."""
     return [code for code, owner in end.questions if owner is None or owner[-1] in unit.path or unit.id in owner]
+
+
+async def _administered(session: AsyncSession, day: dt.date) -> set[uuid.UUID]:
+    """Return the units that have an administrator with an account, so that no other is looked into at every round."""
+    found = await session.scalars(
+        select(Assignment.unit_id)
+        .join(Officer, Officer.id == Assignment.officer_id)
+        .where(assigned_on(day), Officer.roles.contains([Role.ADMIN]), Officer.wecom_userid.is_not(None))
+        .distinct()
+    )
+    return set(found)
 
 
 async def _forget_unsent(session: AsyncSession, day: dt.date) -> None:

@@ -141,31 +141,33 @@ async def tick(
         except Exception:  # one contest's trouble must not silence the others
             log.exception("notices not planned", contest=str(contest.id))
             report.failed.append(contest.name)
-    if not stopping():
+    if dry_run:
         await _warn(services, report)
-    if not dry_run:
+    else:
         worker = Worker(
             services.database, clock=clock, settings=services.settings, transport=transport, stopping=stopping
         )
         report.outcomes = await worker.run()
-        if await _look_after(services, now=report.at):
+        # Only now: what a slot says does not wait for it.
+        if await _warn(services, report) + await _look_after(services, now=report.at):
             await worker.run()
     metrics.TICKS.labels("failed" if report.failed else "done").inc()
     return report
 
 
-async def _warn(services: Services, report: TickReport) -> None:
-    """Plan what administrators are told of the bank; its trouble must not keep the notices from going out."""
+async def _warn(services: Services, report: TickReport) -> int:
+    """Plan what administrators are told of the bank, and return how many notices; its trouble stops nothing else."""
     try:
         async with _transaction(services, dry_run=report.dry_run) as session:
             made = await warn_of_ends(session, now=report.at, link=services.settings.public_url)
             for notice, _ in made:
-                session.expunge(notice)
+                _let_go(notice)
     except Exception:
         log.exception("ends of legal bases not told")
         report.failed.append(CALLED[Audience.ADMINISTRATORS])
-        return
+        return 0
     report.private += made
+    return len(made)
 
 
 async def _look_after(services: Services, *, now: dt.datetime) -> int:
