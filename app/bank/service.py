@@ -88,7 +88,14 @@ def check_directory(directory: Path, day: dt.date) -> CheckReport:
     promised = expected_errors(read_expected(reading, directory), [one for one in used if one.code not in out])
     return CheckReport(
         day=day,
-        errors=(*reading.problems, *found, *lapsed, *craft_errors(reading.questions), *balance_errors(balance), *promised),
+        errors=(
+            *reading.problems,
+            *found,
+            *lapsed,
+            *craft_errors(reading.questions),
+            *balance_errors(balance),
+            *promised,
+        ),
         warnings=(
             *bank_warnings(reading.questions),
             *craft_warnings(reading.questions),
