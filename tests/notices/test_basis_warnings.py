@@ -12,7 +12,10 @@ import pytest
 from sqlalchemy import delete, select, text
 
 from app.contests.models import Contest, ContestRules
+from app.core.settings import Settings
+from app.notices.bases import warn_of_ends
 from app.notices.models import Notice
+from app.notices.planner import contests_at
 from app.notices.service import tick
 from app.roster.models import Officer, UnitKind
 from tests.bank.banks import INSTRUMENTS, fill, question
@@ -21,6 +24,7 @@ from tests.notices.helpers import TOMORROW, Groups, go
 from tests.notices.private import People
 from tests.notices.shops import serving
 from tests.notices.test_alerts import with_officers_channel
+from tests.test_migrations import to_revision
 from tests.times import TODAY, SetClock, instant
 
 ENDS_ON = TODAY + dt.timedelta(days=30)
@@ -265,3 +269,26 @@ async def test_branch_people_do_not_read_what_administrators_are_told(people: Pe
     [notice] = await told(people.groups)
     async with people.groups.town.as_("联络员") as liaison:
         assert (await liaison.get(f"/notices/{notice.id}")).status_code == 404
+
+
+async def test_going_back_to_the_schema_without_it_forgets_what_was_told(bank: Groups, settings: Settings) -> None:
+    with serving("wecom_app") as server:
+        await with_officers_channel(bank, server)
+        await bank.tick("09:00")
+        assert len(server.texts("app")) == 1
+    await bank.town.services.database.engine.dispose()
+    for revision in ("0011", "head"):
+        await to_revision(settings, revision)
+    assert await told(bank) == []
+    await bank.tick("09:01")
+    assert len(await told(bank)) == 1
+
+
+async def test_what_was_told_after_the_end_does_not_pass_for_the_last_final(people: People) -> None:
+    groups = people.groups
+    async with groups.town.services.database.sessions.begin() as session:
+        contest = await session.get_one(Contest, groups.town.contest_id)
+        contest.starts_on, contest.ends_on = TODAY - dt.timedelta(days=9), TODAY - dt.timedelta(days=3)
+    async with groups.town.services.database.sessions.begin() as session:
+        assert await warn_of_ends(session, now=instant("09:00"))
+        assert [one.id for one in await contests_at(session, instant("09:01"))] == [groups.town.contest_id]
