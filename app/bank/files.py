@@ -12,6 +12,7 @@ import yaml
 
 from app.bank.checking import Fact, InstrumentEntry, Located, Register
 from app.bank.entries import DRAFT, Problem, is_fact_id, parse_entry
+from app.bank.expecting import EXPECTS, Expected, expected_of
 from app.core.wording import near
 
 if TYPE_CHECKING:
@@ -138,6 +139,15 @@ def read_directory(directory: Path) -> Reading:
     for path in paths:
         read_yaml(reading, path.name, path.read_bytes())
     return reading
+
+
+def read_expected(reading: Reading, directory: Path) -> Expected:
+    """Return what a bank's folder promises of itself; nothing where it has no such file."""
+    path = directory / EXPECTS
+    expected, wrong = expected_of(path.read_bytes() if path.is_file() else b"")
+    for said in wrong:
+        reading.wrong(EXPECTS, None, said)
+    return expected
 
 
 def read_register(reading: Reading, directory: Path) -> None:

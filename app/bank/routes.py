@@ -12,8 +12,9 @@ from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFi
 
 from app.bank import queries
 from app.bank.entries import LETTERS
+from app.bank.reporting import ImportReport
 from app.bank.schemas import ImportResult, QuestionDetail, QuestionPage, RevisionOut, State
-from app.bank.service import ImportReport, import_upload
+from app.bank.service import import_upload
 from app.bank.uploads import YAML, read_upload
 from app.bank.writing import workbook
 from app.core.clock import local, local_day

@@ -1,9 +1,10 @@
-"""Draws the questions of one paper: kinds exactly, topics balanced, unseen first; a pure function of its seed."""
+"""Draws the questions of one paper: kinds exactly, unseen or longest unseen first, topics balanced; pure, by a seed."""
 
 from __future__ import annotations
 
 import random
 import re
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -109,29 +110,27 @@ def draw(
 
     `counts` says how many of each kind, `seen` on which day the officer last saw a question (by question id),
     `excluded` holds question ids that must not appear. No question comes again while an unseen one of its kind is
-    left, then those longest unseen come first; within that no topic stands twice while a question of an unused topic
-    could stand in its place. Equal arguments give an equal paper; different seeds spread over the whole pool. The cost grows with `seen` and the topics, not
-    with the pool. Raises BankTooSmall where a kind has too few questions.
+    left; then the questions of the kind that were seen longest ago come first, whatever their topics. Among those that
+    are equal in this (unseen, or last seen on the same day) no topic stands twice while one of an unused topic could
+    stand in its place. Equal arguments give an equal paper; different seeds spread over the whole pool. The cost grows
+    with `seen` and the topics, not with the pool. Raises BankTooSmall where a kind has too few questions.
     """
     available = pool.available(excluded)
     for kind in ORDER:
         if available[kind] < counts.get(kind, 0):
             raise BankTooSmall.of(kind, available=available[kind], needed=counts[kind])
     hand = _Hand(pool, seed, seen, excluded)
-    slots = [kind for kind in ORDER for _ in range(counts.get(kind, 0))]
+    slots = [kind for kind in ORDER for _ in range(hand.begin(kind, counts.get(kind, 0)))]
     hand.random.shuffle(slots)
+    most = 0
     while slots:
-        slots = hand.fill(slots)
+        most += 1
+        slots = hand.fill(slots, most)
     return [revision for kind in ORDER for revision in hand.dealt(kind)]
 
 
-_Slot = tuple[str, bool]
-"""A kind, and whether the slot is for an unseen question."""
-_UNSEEN, _SEEN = True, False
-
-
 class _Hand:
-    """One draw in progress: how many questions each cell gives, and what is left in it."""
+    """One draw in progress: how many questions each cell gives, and how many more it may."""
 
     def __init__(
         self,
@@ -144,8 +143,12 @@ class _Hand:
         self.random = random.Random(seed)  # noqa: S311 - a reproducible draw, not a secret
         self.barred: dict[tuple[str, str], set[int]] = defaultdict(set)
         self.seen: dict[tuple[str, str], dict[int, dt.date]] = defaultdict(dict)
-        self.left = dict(pool.sizes)  # how many questions each cell can still give
+        self.left = dict(pool.sizes)
         self.taken: Counter[tuple[str, str]] = Counter()
+        self.used: Counter[str] = Counter()
+        """Questions of the paper by topic, of whatever kind."""
+        self.equal: dict[tuple[str, str], int] = {}
+        """How many questions each cell can still give that are equally long unseen as any other of the kind."""
         for one in excluded:
             if one in pool.place:
                 cell, index = pool.place[one]
@@ -156,54 +159,58 @@ class _Hand:
                 cell, index = pool.place[one]
                 self.seen[cell][index] = day
 
-    def fill(self, slots: list[str]) -> list[str]:
+    def begin(self, kind: str, wanted: int) -> int:
+        """Take what has to be on a paper of so many questions of the kind; return for how many there is a choice.
+
+        Where more are wanted than are unseen, all these are taken, and of the others those last seen before the day
+        that decides; questions of that day are equal.
+        """
+        cells = [(kind, topic) for topic in self.pool.topics[kind]]
+        unseen = {cell: self.left[cell] - len(self.seen.get(cell, ())) for cell in cells}
+        again = wanted - sum(unseen.values())
+        if again <= 0:
+            self.equal |= unseen
+            return wanted
+        days = sorted(day for cell in cells for day in self.seen.get(cell, {}).values())
+        last = days[again - 1]
+        for cell in cells:
+            held = Counter((day > last) - (day < last) for day in self.seen.get(cell, {}).values())
+            self._take(cell, unseen[cell] + held[-1])
+            self.equal[cell] = held[0]
+        return again - bisect_left(days, last)
+
+    def _take(self, cell: tuple[str, str], count: int) -> None:
+        self.taken[cell] += count
+        self.used[cell[1]] += count
+
+    def fill(self, slots: list[str], most: int) -> list[str]:
         """Give slots a topic of their own each, as many as possible; return those left for the next round.
 
-        A bipartite matching by augmenting paths, first over topics that still have an unseen question of the kind.
-        A slot that finds none waits for the next round, when topics may stand again, as long as its kind has unseen
-        questions; only then it takes a topic of seen ones. A kind that finds no path finds none later in a round.
+        A bipartite matching by augmenting paths, over the topics that stand on the paper fewer than `most` times. A
+        kind that finds no path finds none later in a round.
         """
-        preferences, unseen = self._preferences()
-        owner: dict[str, _Slot] = {}
+        preferences = self._preferences(most)
+        owner: dict[str, str] = {}
         left: list[str] = []
         for kind in slots:
-            if kind in left or not _augment((kind, _UNSEEN), preferences, owner, set()):
+            if kind in left or not _augment(kind, preferences, owner, set()):
                 left.append(kind)
-        unseen.subtract(kind for kind, _ in owner.values())
-        slots, left = left, []
-        for kind in slots:
-            if unseen[kind] > 0:
-                unseen[kind] -= 1
-                left.append(kind)
-            elif not _augment((kind, _SEEN), preferences, owner, set()):
-                left.append(kind)
-        for topic, (kind, _) in owner.items():
-            self.taken[kind, topic] += 1
-            self.left[kind, topic] -= 1
+        for topic, kind in owner.items():
+            self._take((kind, topic), 1)
+            self.equal[kind, topic] -= 1
         return left
 
-    def _preferences(self) -> tuple[dict[_Slot, list[str]], Counter[str]]:
-        """Return each kind's topics with unseen questions and those with seen ones only; and its unseen questions.
+    def _preferences(self, most: int) -> dict[str, list[str]]:
+        """Return each kind's topics that may be given in this round.
 
-        The order of the former is random with a weight of their unseen questions, so that every question of the
-        pool has the same chance; of the latter, the longest unseen first.
+        In random order with a weight of their questions, so that every one of these has the same chance.
         """
-        fresh: dict[str, list[tuple[float, str]]] = {kind: [] for kind in ORDER}
-        stale: dict[str, list[tuple[dt.date, float, str]]] = {kind: [] for kind in ORDER}
-        counts: Counter[str] = Counter()
-        for cell, left in self.left.items():
-            kind, topic = cell
-            chance = self.random.random()
-            unseen = left - len(self.seen.get(cell, ()))
-            if unseen > 0:
-                counts[kind] += unseen
-                fresh[kind].append((chance ** (1 / unseen), topic))
-            elif left > 0:
-                days = sorted(self.seen[cell].values())
-                stale[kind].append((days[-left], chance, topic))
-        preferences = {(kind, _UNSEEN): [topic for _, topic in sorted(fresh[kind], reverse=True)] for kind in ORDER}
-        preferences |= {(kind, _SEEN): [topic for *_, topic in sorted(stale[kind])] for kind in ORDER}
-        return preferences, counts
+        weighed: dict[str, list[tuple[float, str]]] = {kind: [] for kind in ORDER}
+        for kind, topic in self.pool.cells:
+            chance, equal = self.random.random(), self.equal[kind, topic]
+            if equal > 0 and self.used[topic] < most:
+                weighed[kind].append((chance ** (1 / equal), topic))
+        return {kind: [topic for _, topic in sorted(held, reverse=True)] for kind, held in weighed.items()}
 
     def dealt(self, kind: str) -> list[uuid.UUID]:
         """Return the revisions of one kind in random order: of each cell unseen ones, then the longest unseen."""
@@ -227,17 +234,17 @@ class _Hand:
         return [held[index] for index in chosen]
 
 
-def _augment(slot: _Slot, preferences: Mapping[_Slot, list[str]], owner: dict[str, _Slot], visited: set[str]) -> bool:
-    """Give `slot` a topic: the first free one, else one whose slot can move to another."""
-    for topic in preferences[slot]:
+def _augment(kind: str, preferences: Mapping[str, list[str]], owner: dict[str, str], visited: set[str]) -> bool:
+    """Give a slot of this kind a topic: the first free one, else one whose slot can move to another."""
+    for topic in preferences[kind]:
         if topic not in owner:
-            owner[topic] = slot
+            owner[topic] = kind
             return True
-    for topic in preferences[slot]:
-        if topic not in visited and owner[topic] != slot:
+    for topic in preferences[kind]:
+        if topic not in visited and owner[topic] != kind:
             visited.add(topic)
             if _augment(owner[topic], preferences, owner, visited):
-                owner[topic] = slot
+                owner[topic] = kind
                 return True
     return False
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from app.bank.arrivals import advice, arrive, drafts
+from app.bank.arrivals import arrive
 from app.bank.balance import balance_errors, balance_of, balance_warnings
 from app.bank.changing import lock_bank, raise_version
 from app.bank.checking import (
@@ -25,15 +25,17 @@ from app.bank.checking import (
 )
 from app.bank.confirming.service import keep_confirmations, mark_freed
 from app.bank.craft import craft_errors, craft_warnings, expiring
-from app.bank.entries import IN_USE, RETIRED, TO_CONFIRM, Entry, Plan, Problem, content_hash, option_ids, plan_import
-from app.bank.files import Reading, read_directory, read_register
+from app.bank.entries import IN_USE, RETIRED, TO_CONFIRM, Entry, Plan, content_hash, option_ids, plan_import
+from app.bank.expecting import expected_errors
+from app.bank.files import Reading, read_directory, read_expected, read_register
 from app.bank.footing import footing_problems
 from app.bank.life.steps import note_steps, states_of
 from app.bank.life.stops import keep_stops
-from app.bank.listing import news_of, told_of
+from app.bank.listing import news_of
 from app.bank.models import Instrument, LegalFact, Question, QuestionBasis, QuestionRevision
 from app.bank.own import footing_on, put_back_own
 from app.bank.queries import facts_of_register, held_questions, register, standing_of
+from app.bank.reporting import refused, reported
 from app.bank.rules import questions_needed
 from app.bank.sheets import COLUMNS
 from app.contests.rules import KINDS, DailyQuiz
@@ -49,54 +51,34 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
-
-class RowError(NamedTuple):
-    """One thing wrong with an import's file: line or row from 1, field or column, and what to do."""
-
-    row: int
-    column: str
-    detail: str
-
-
-@dataclasses.dataclass(frozen=True)
-class ImportReport:
-    """What an import did, or (`errors`) why it wrote nothing; `id` is None where nothing was to be written.
-
-    `missing` counts questions that the tables hold and the files do not: of the shipped bank they are retired now,
-    a bureau's own stay as they are. `lapsed` are instruments whose confirmation was of another text. Of the questions,
-    `drafts` became drafts, `kept` keep a state other than the file's, and `advice` says what to do next. `unlisted`
-    counts what the last error speaks of without listing it.
-    """
-
-    id: uuid.UUID | None
-    rows: int
-    created: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    missing: int = 0
-    drafts: int = 0
-    kept: int = 0
-    advice: str | None = None
-    errors: tuple[RowError, ...] = ()
-    lapsed: tuple[str, ...] = ()
-    unlisted: int = 0
+    from app.bank.reporting import ImportReport
 
 
 def check_directory(directory: Path, day: dt.date) -> CheckReport:
     """Check a bank's folder as of `day` and count its questions (`check-bank`); nothing is written.
 
     Beyond what an import asks for, the folder as a whole must be well made and balanced: that is asked of the shipped
-    bank, never of a bureau's own questions.
+    bank, never of a bureau's own questions. What the folder promises of itself (`expects.toml`) must hold.
     """
     reading = read_directory(directory)
     read_register(reading, directory)
     found = bank_problems(reading.questions, reading.register)
     lapsed = force_problems(reading.questions, reading.register, day)
     quiz = DailyQuiz()
-    balance = balance_of([one.entry for one in reading.questions if one.whole and one.entry.state == IN_USE])
+    used = [one.entry for one in reading.questions if one.whole and one.entry.state == IN_USE]
+    balance = balance_of(used)
+    out = {one.code for one in lapsed}
+    promised = expected_errors(read_expected(reading, directory), [one for one in used if one.code not in out])
     return CheckReport(
         day=day,
-        errors=(*reading.problems, *found, *lapsed, *craft_errors(reading.questions), *balance_errors(balance)),
+        errors=(
+            *reading.problems,
+            *found,
+            *lapsed,
+            *craft_errors(reading.questions),
+            *balance_errors(balance),
+            *promised,
+        ),
         warnings=(
             *bank_warnings(reading.questions),
             *craft_warnings(reading.questions),
@@ -137,7 +119,7 @@ async def import_directory(
     if unit_id is not None:
         problems += footing_problems(reading.questions, await footing_on(session, local_day(now)))
     if problems:
-        return _refusal(reading, problems, {})
+        return refused(reading, problems, {})
     return await _take_over(session, reading, unit_id=unit_id, now=now, actor_id=actor_id)
 
 
@@ -168,20 +150,10 @@ async def import_upload(
         *footing_problems(news, await footing_on(session, local_day(now))),
     ]
     if problems:
-        return _refusal(reading, problems, COLUMNS if sheet else {})
+        return refused(reading, problems, COLUMNS if sheet else {})
     if dry_run:
-        return _report(None, reading.rows, *await _planned(session, reading, unit_id))
+        return reported(None, reading.rows, *await _planned(session, reading, unit_id))
     return await _take_over(session, reading, unit_id=unit_id, now=now, actor_id=actor_id)
-
-
-def _refusal(reading: Reading, problems: Iterable[Problem], names: dict[str, str]) -> ImportReport:
-    """Return the report of files that are not taken over; its last error says how many more there are."""
-    told, left = told_of(problems)
-    left += reading.unlisted
-    errors = [_row_error(problem, names) for problem in told]
-    if left:
-        errors.append(RowError(1, "", f"其余 {left} 处未列出，请先改正以上各处后再导入。"))
-    return ImportReport(None, reading.rows, errors=tuple(errors), unlisted=left)
 
 
 def _as_registered(reading: Reading) -> None:
@@ -202,15 +174,6 @@ def _as_registered(reading: Reading) -> None:
     ]
 
 
-def _row_error(problem: Problem, names: dict[str, str]) -> RowError:
-    place = "  ".join(filter(None, (problem.file, problem.code)))
-    return RowError(
-        row=problem.row or 1,
-        column=names.get(problem.field, problem.field[:40]),
-        detail=f"{place}：{problem.detail}" if problem.file else problem.detail,
-    )
-
-
 async def _planned(session: AsyncSession, reading: Reading, unit_id: uuid.UUID | None) -> tuple[Plan, int | None]:
     """Return what the files change, and (None for the shared bank) how many keep a state other than the files'."""
     entries, kept = [question.entry for question in reading.questions], None
@@ -218,14 +181,6 @@ async def _planned(session: AsyncSession, reading: Reading, unit_id: uuid.UUID |
         arrivals = arrive(reading.questions, await standing_of(session, unit_id))
         entries, kept = arrivals.entries, len(arrivals.kept)
     return plan_import(entries, await held_questions(session, unit_id)), kept
-
-
-def _report(import_id: uuid.UUID | None, rows: int, plan: Plan, kept: int | None) -> ImportReport:
-    report = ImportReport(import_id, rows, len(plan.created), plan.changed, plan.unchanged, len(plan.missing))
-    if kept is None:
-        return report
-    made = drafts(plan)
-    return dataclasses.replace(report, drafts=made, kept=kept, advice=advice(made, kept))
 
 
 async def _take_over(
@@ -257,7 +212,7 @@ async def _take_over(
         await mark_freed(session, freed, now)
         put_back = await put_back_own(session, now)
     await note_steps(session, before, now=now, actor_id=actor_id)
-    report = dataclasses.replace(_report(new_id(), reading.rows, plan, kept), lapsed=lapsed)
+    report = dataclasses.replace(reported(new_id(), reading.rows, plan, kept), lapsed=lapsed)
     if plan.created or plan.changed or instruments or lapsed or put_back or (unit_id is None and plan.missing):
         await raise_version(session)
     else:

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from app.bank.queries import entries_of
-from app.bank.service import ImportReport, import_directory, import_upload
+from app.bank.service import import_directory, import_upload
 from app.bank.uploads import YAML, read_upload
 from app.bank.writing import workbook, yaml_files
 from app.core.errors import NotFound
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from app.bank.entries import Entry
     from app.bank.files import Reading
+    from app.bank.reporting import ImportReport
     from app.core.wiring import Services
 
 

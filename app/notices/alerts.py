@@ -20,6 +20,7 @@ from app.roster.models import Assignment, Officer, Role, Unit, UnitKind
 
 if TYPE_CHECKING:
     import uuid
+    from collections.abc import Sequence
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -63,7 +64,7 @@ async def raise_alerts(session: AsyncSession, *, now: dt.datetime) -> int:
         trouble.delivery.alerted_at = now
         path = tuple(trouble.audience.path)
         if path[-1] not in ways:
-            ways[path[-1]] = await _ways(session, path, now=now)
+            ways[path[-1]] = await ways_to_administrators(session, path, now=now)
         own = [] if trouble.delivery.kind == "alert" else ways[path[-1]]
         for channel, people in own:
             await _add(session, trouble, channel, people, now=now)
@@ -80,8 +81,8 @@ async def raise_alerts(session: AsyncSession, *, now: dt.datetime) -> int:
     return made
 
 
-async def _ways(
-    session: AsyncSession, path: tuple[uuid.UUID, ...], *, now: dt.datetime
+async def ways_to_administrators(
+    session: AsyncSession, path: Sequence[uuid.UUID], *, now: dt.datetime
 ) -> list[tuple[Channel, list[str]]]:
     """Return how the administrators of a unit's bureau (a province's notice: of the province) are reached, by lots.
 

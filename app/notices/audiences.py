@@ -20,7 +20,7 @@ Value = TypeVar("Value")
 
 
 class Audience(StrEnum):
-    """Kinds of audience (受众): three of groups, five of single people."""
+    """Kinds of audience (受众): three of groups, six of single people."""
 
     PROVINCE = "province"
     BUREAU = "bureau"
@@ -30,10 +30,18 @@ class Audience(StrEnum):
     FORECAST = "forecast"
     NUDGE = "nudge"
     ORGANISERS = "organisers"
+    ADMINISTRATORS = "administrators"
 
 
 GROUPS = (Audience.PROVINCE, Audience.BUREAU, Audience.BRANCH)
-PRIVATE = (Audience.LIAISON, Audience.LEADER, Audience.FORECAST, Audience.NUDGE, Audience.ORGANISERS)
+PRIVATE = (
+    Audience.LIAISON,
+    Audience.LEADER,
+    Audience.FORECAST,
+    Audience.NUDGE,
+    Audience.ORGANISERS,
+    Audience.ADMINISTRATORS,
+)
 """Told to single people through an `officers` channel; may hold names."""
 
 CALLED: dict[str, str] = {
@@ -42,6 +50,7 @@ CALLED: dict[str, str] = {
     Audience.FORECAST: "联络员预告",
     Audience.NUDGE: "本人提示",
     Audience.ORGANISERS: "组织人员预览",
+    Audience.ADMINISTRATORS: "题库提醒",
 }
 """What is told to single people is called so; what groups are told is a 通报."""
 

@@ -26,7 +26,8 @@ class Notice(Base):
     __table_args__ = (
         UniqueConstraint("contest_id", "audience_kind", "audience_id", "slot_at", name="uq_notice_slot_audience"),
         CheckConstraint(
-            "audience_kind IN ('province', 'bureau', 'branch', 'liaison', 'leader', 'forecast', 'nudge', 'organisers')",
+            "audience_kind IN ('province', 'bureau', 'branch', 'liaison', 'leader', 'forecast', 'nudge', 'organisers',"
+            " 'administrators')",
             name="audience_kind",
         ),
         CheckConstraint("state IN ('planned', 'held', 'skipped', 'superseded')", name="state"),
@@ -53,6 +54,18 @@ class Notice(Base):
     text_version: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
     warning: Mapped[str | None]
     created_at: Mapped[dt.datetime]
+
+
+class BasisTold(Base):
+    """That a bureau's administrators are told of the end of an instrument: once for each last day that it is given."""
+
+    __tablename__ = "basis_told"
+    __table_args__ = (Index("ix_basis_told_notice_id", "notice_id"),)
+
+    unit_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("unit.id"), primary_key=True)
+    instrument: Mapped[str] = mapped_column(ForeignKey("instrument.name"), primary_key=True)
+    ends_on: Mapped[dt.date] = mapped_column(primary_key=True)
+    notice_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("notice.id"))
 
 
 class NoticeTemplate(Base):

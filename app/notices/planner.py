@@ -55,8 +55,9 @@ async def contests_at(session: AsyncSession, now: dt.datetime) -> list[Contest]:
     its last day is still to be made final, its 8:00 to be shown as missed.
     """
     today = local_day(now)
+    of_slots = Notice.audience_kind != Audience.ADMINISTRATORS  # these are told of the bank, on any day
     finals = select(Notice.id).where(
-        Notice.contest_id == Contest.id, func.timezone(ZONE.key, Notice.slot_at) >= Contest.ends_on + 1
+        Notice.contest_id == Contest.id, of_slots, func.timezone(ZONE.key, Notice.slot_at) >= Contest.ends_on + 1
     )
     found = await session.scalars(
         select(Contest)

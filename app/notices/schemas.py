@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from app.notices.scene import Preview
     from app.roster.models import Unit
 
-AudienceKind = Literal["province", "bureau", "branch", "liaison", "leader", "forecast", "nudge", "organisers"]
+AudienceKind = Literal[
+    "province", "bureau", "branch", "liaison", "leader", "forecast", "nudge", "organisers", "administrators"
+]
 PreviewKind = Literal["province", "bureau", "branch", "liaison", "leader"]
 SlotName = Literal["08:00", "12:00", "18:00", "22:00"]
 Kind = Literal["wecom_robot", "manual"]

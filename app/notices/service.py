@@ -16,6 +16,7 @@ from app.core.clock import Clock, local, local_day, wire
 from app.core.errors import Conflict
 from app.notices.alerts import raise_alerts
 from app.notices.audiences import CALLED, GROUPS, Audience
+from app.notices.bases import warn_of_ends
 from app.notices.drafts.service import propose
 from app.notices.models import Channel, Delivery, DeliveryAttempt, Notice
 from app.notices.organisers import plan_previews
@@ -140,15 +141,33 @@ async def tick(
         except Exception:  # one contest's trouble must not silence the others
             log.exception("notices not planned", contest=str(contest.id))
             report.failed.append(contest.name)
-    if not dry_run:
+    if dry_run:
+        await _warn(services, report)
+    else:
         worker = Worker(
             services.database, clock=clock, settings=services.settings, transport=transport, stopping=stopping
         )
         report.outcomes = await worker.run()
-        if await _look_after(services, now=report.at):
+        # Only now: what a slot says does not wait for it.
+        if await _warn(services, report) + await _look_after(services, now=report.at):
             await worker.run()
     metrics.TICKS.labels("failed" if report.failed else "done").inc()
     return report
+
+
+async def _warn(services: Services, report: TickReport) -> int:
+    """Plan what administrators are told of the bank, and return how many notices; its trouble stops nothing else."""
+    try:
+        async with _transaction(services, dry_run=report.dry_run) as session:
+            made = await warn_of_ends(session, now=report.at, link=services.settings.public_url)
+            for notice, _ in made:
+                _let_go(notice)
+    except Exception:
+        log.exception("ends of legal bases not told")
+        report.failed.append(CALLED[Audience.ADMINISTRATORS])
+        return 0
+    report.private += made
+    return len(made)
 
 
 async def _look_after(services: Services, *, now: dt.datetime) -> int:

@@ -10,7 +10,8 @@ from typing import Any
 
 import yaml
 
-from app.bank.service import ImportReport, import_directory
+from app.bank.reporting import ImportReport
+from app.bank.service import import_directory
 from app.core.wiring import Services
 from tests.times import instant
 

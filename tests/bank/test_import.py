@@ -12,7 +12,8 @@ from sqlalchemy import func, select
 
 from app.bank.models import Instrument, Question, QuestionBasis, QuestionRevision
 from app.bank.queries import bank_version
-from app.bank.service import ImportReport, import_directory
+from app.bank.reporting import ImportReport
+from app.bank.service import import_directory
 from app.core.audit import AuditEntry
 from tests.bank.banks import FACTS, INSTRUMENTS, fill, question, questions, write_bank
 from tests.times import instant

@@ -79,7 +79,7 @@ async def test_what_was_seen_is_told_with_its_day(hall: Hall) -> None:
     assert found.seen == 36
     assert {one.last_seen for one in repeated} <= {TODAY + dt.timedelta(n) for n in range(4)}
     assert all(one.unseen == 0 for one in repeated)
-    assert f"取最久未见的（上次见于{repeated[0].last_seen}）。" in repeated[0].sentence()
+    assert f"题不够，不分专题取最久未见的（上次见于{repeated[0].last_seen}）。" in repeated[0].sentence()
 
 
 async def test_papers_are_explained_out_of_the_bank_of_their_time(hall: Hall) -> None:

@@ -6,10 +6,12 @@ import datetime as dt
 from dataclasses import replace
 from typing import Any
 
+from app.bank.life.rules import basis_notice
 from app.contests.rules import PlayRules, merged
 from app.notices.audiences import Left, Missing
 from app.notices.stats import BranchStats, BureauStats
 from app.notices.text import Stats, Text, write, write_nudges
+from app.notices.text_bank import write_ends
 from app.notices.text_correction import write_correction
 from app.notices.text_private import ForecastStats, LeaderStats, LiaisonStats, NudgeStats, leader_stats
 from app.notices.words import PROVINCE
@@ -34,6 +36,9 @@ UNTIL_17: dict[str, Any] = {"closes_at": instant("17:00"), "cutoff_at": instant(
 WAITING, MATCH, TWO_MATCHES = Missing(False, True, 1), Missing(True, False, 1), Missing(True, False, 2)
 QUIZ, BOTH = Missing(True, True, 0), Missing(True, True, 1)
 LINK = "https://lianbing.example.cn"
+GUANGDONG, OTHER = "广东省生态环境行政处罚自由裁量权规定", "广东省污染源自动监控管理办法"
+ENDS_ON = TODAY + dt.timedelta(days=30)
+CODES = tuple(f"guangdong-{number:03}" for number in range(1, 13))
 COLLEAGUES = tuple(family + given for given in ("志远", "晓燕", "国庆", "文静") for family in "陈李张黄何罗吴刘钟欧")
 
 
@@ -179,6 +184,11 @@ PRIVATE_CASES: dict[str, Stats] = {
 }
 AUDIENCE_CASES: dict[str, Text] = {
     **{name: write(stats) for name, stats in PRIVATE_CASES.items()},
+    "basis-one": write_ends([basis_notice(GUANGDONG, ENDS_ON, CODES[:3], day=TODAY)]),
+    "basis-two": write_ends(
+        [basis_notice(GUANGDONG, ENDS_ON, CODES, day=TODAY), basis_notice(OTHER, ENDS_ON, CODES[:1], day=TODAY)], LINK
+    ),
+    "basis-last-day": write_ends([basis_notice(GUANGDONG, TODAY, CODES[:1], day=TODAY)]),
     "nudges-1230": write_nudges(occasion("12:30"), [(write(nudge(MATCH)), 12), (write(nudge(WAITING)), 140)]),
     "province-0800": write(province("08:00")),
     "province-1200": write(province("12:00", done_yesterday=140)),

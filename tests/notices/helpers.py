@@ -133,11 +133,13 @@ class Groups:
             for name, value in values.items():
                 setattr(channel, name, value)
 
-    async def process(self, time: str, day: dt.date = TODAY, *, die: str | None = None, **environment: str) -> Process:
+    async def process(
+        self, time: str, day: dt.date = TODAY, *, die: str | None = None, wecom_url: str = "", **environment: str
+    ) -> Process:
         """A process that is ready for one round and waits for a line on its standard input."""
         database_url = self.town.services.settings.database_url
         assert database_url
-        more = ["--die", die] if die else []
+        more = ["--wecom-url", wecom_url, *(["--die", die] if die else [])]
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",

@@ -72,8 +72,8 @@ async def services(dsn: str, **more: str) -> AsyncIterator[Services]:
         await database.close()
 
 
-async def run(dsn: str, at: dt.datetime, death: str | None) -> None:
-    async with services(dsn) as wired:
+async def run(dsn: str, at: dt.datetime, death: str | None, **more: str) -> None:
+    async with services(dsn, **more) as wired:
         if death == "after-claim":
             event.listen(wired.database.engine.sync_engine, "before_cursor_execute", die_at_the_fence)
         report = await tick(wired, now=at, transport=DiesWithTheAnswer() if death == "after-answer" else None)
@@ -124,7 +124,7 @@ def main() -> None:
         return
     say("ready")
     sys.stdin.readline()  # the test lets several go at once
-    asyncio.run(run(given.dsn, given.at, given.die))
+    asyncio.run(run(given.dsn, given.at, given.die, **({"wecom_url": given.wecom_url} if given.wecom_url else {})))
 
 
 if __name__ == "__main__":

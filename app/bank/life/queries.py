@@ -9,7 +9,7 @@ from sqlalchemy import or_, select, text
 
 from app.bank.entries import RETIRED
 from app.bank.life.models import BasisWarning, Cause, QuestionStep, QuestionStop
-from app.bank.life.rules import FOLLOWS_BASIS, REVIEWED, Force, Standing
+from app.bank.life.rules import FOLLOWS_BASIS, REVIEWED, WARN_DAYS, Force, Standing
 from app.bank.models import Instrument, Question, QuestionBasis
 from app.bank.queries import administered_by, question_of
 from app.bank.rules import Drawable, Pool, is_case
@@ -124,6 +124,36 @@ async def ending(session: AsyncSession, caller: Caller, *, first: dt.date, last:
     for name, full_name, ends_on, noticed_at, question_id, code in rows:
         one = found.setdefault(name, Resting(name, full_name, ends_on, noticed_at, []))
         one.questions.append((question_id, code))
+    return list(found.values())
+
+
+class EndAhead(NamedTuple):
+    """An instrument whose force ends soon, with the live questions on it: code, and the owner's path (None: shared)."""
+
+    instrument: str
+    full_name: str
+    ends_on: dt.date
+    questions: list[tuple[str, list[uuid.UUID] | None]]
+
+
+async def ends_ahead(session: AsyncSession, day: dt.date) -> list[EndAhead]:
+    """Return the instruments that end on `day` or within thirty days and on which live questions rest, earliest first."""
+    rows = await session.execute(
+        select(Instrument.name, Instrument.full_name, Instrument.in_force_to)
+        .add_columns(Question.code, Unit.path)
+        .join(QuestionBasis, QuestionBasis.instrument == Instrument.name)
+        .join(Question, Question.current_revision_id == QuestionBasis.revision_id)
+        .outerjoin(Unit, Unit.id == Question.unit_id)
+        .where(
+            Instrument.in_force_to.between(day, day.fromordinal(day.toordinal() + WARN_DAYS)),
+            Question.state.in_(FOLLOWS_BASIS),
+        )
+        .distinct()
+        .order_by(Instrument.in_force_to, Instrument.name, Question.code)
+    )
+    found: dict[str, EndAhead] = {}
+    for name, full_name, ends_on, code, path in rows:
+        found.setdefault(name, EndAhead(name, full_name, ends_on, [])).questions.append((code, path))
     return list(found.values())
 
 

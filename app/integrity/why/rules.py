@@ -60,7 +60,7 @@ class Reason:
         pool = f"出卷时可选{kind}题{self.eligible}道，其中该专题{self.alike}道、未见过{self.unseen}道"
         if self.last_seen is None:
             return f"{said}；{pool}，从未见过的题中按种子抽取。"
-        return f"{said}；{pool}，该专题没有未见过的题可抽，取最久未见的（上次见于{self.last_seen}）。"
+        return f"{said}；{pool}；未见过的{kind}题不够，不分专题取最久未见的（上次见于{self.last_seen}）。"
 
 
 def reasons(
