@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import docx
@@ -59,12 +60,13 @@ def _lines(container: Document | _Cell, marks: _Marks, sheets: list[list[list[st
     """Yield the lines outside question tables; those tables are put into `sheets`. Raises Hostile."""
     for block in container.iter_inner_content():
         if not isinstance(block, Table):
-            yield from (marks.before(block) + block.text).split("\n")
+            text = block.text
+            yield from (marks.before(block, text) + text).split("\n")
             continue
         rows = _rows(block)
         if is_header(next(rows, [])):
-            sheets.append([*_rows(block)])
-            if len(sheets[-1]) > MOST_QUESTIONS + 1:
+            sheets.append(list(islice(_rows(block), MOST_QUESTIONS + 2)))
+            if sum(map(len, sheets)) > MOST_QUESTIONS + len(sheets):
                 raise Hostile(f"一次最多{MOST_QUESTIONS}题，请分几次导入。")
             continue
         for cell in _cells(block):
@@ -128,11 +130,11 @@ class _Marks:
                 if form is not None:
                     self._formats[number.get(qn("w:numId")), level] = form.get(qn("w:val"))
 
-    def before(self, paragraph: Paragraph) -> str:
+    def before(self, paragraph: Paragraph, text: str) -> str:
         """Return the mark before a paragraph: 「3. 」, 「B. 」, 「二、」 or nothing; lower levels begin anew."""
         form_of: Any = paragraph._p.pPr  # noqa: SLF001 - the public API does not tell a list's marks
         place = form_of.numPr if form_of is not None else None
-        if place is None or place.numId is None or not paragraph.text.strip():
+        if place is None or place.numId is None or not text.strip():
             return ""
         number, level = str(place.numId.val), place.ilvl.val if place.ilvl is not None else 0
         counts = self._counts[number]

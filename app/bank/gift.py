@@ -174,9 +174,13 @@ def _answers(text: str, form: str) -> tuple[str, dict[str, str], list[str], list
     if sum(mark == "=" for mark, _ in parts) > 1:
         raise _Unfit("有几个以 = 开头的答案；多选题的每个正确选项请写成 ~%50% 的样子。")
     if any(mark == "=" and _weight(part) not in {None, _WHOLE} for mark, part in parts):
-        raise _Unfit("有带部分分值的 = 答案（如 =%50%），题库没有部分得分；请写成 =正确选项，多选题的每个正确选项写成 ~%50%。")
+        raise _Unfit(
+            "有带部分分值的 = 答案（如 =%50%），题库没有部分得分；请写成 =正确选项，多选题的每个正确选项写成 ~%50%。"
+        )
     if any(mark == "=" for mark, _ in parts) and sum(right) > 1:
-        raise _Unfit("既有 = 答案，又有给分的 ~ 答案，题库没有部分得分；单选题请去掉 ~ 的分值，多选题的正确选项都写成 ~%50%。")
+        raise _Unfit(
+            "既有 = 答案，又有给分的 ~ 答案，题库没有部分得分；单选题请去掉 ~ 的分值，多选题的正确选项都写成 ~%50%。"
+        )
     if len(parts) > len(LETTERS):
         raise _Unfit(f"有{len(parts)}个选项，最多{len(LETTERS)}个，请删减。")
     texts = [_WEIGHTED.sub("", part, count=1).partition("#") for _, part in parts]

@@ -42,13 +42,18 @@ _PLACES = {
     }.items()
 }
 """Where a text stands that our reader finds: each element and what it stands in."""
+_MOST_LINES = 200_000
+"""Twenty thousand questions of ten lines."""
+_DEEPEST_TABLE = 3
 
 
 def settle(body: Any) -> None:
     """Take content controls and other wrappers from around their text; raises Hostile for what would be lost.
 
     That is: tracked changes not yet decided on, text boxes, notes, formulas, pictures, and text in unknown places.
+    What would take us minutes to read is refused first.
     """
+    _bounded(body)
     for one in body.iter(*_TRACKED):
         raise Hostile(f"文档里有未处理的修订{_near(one)}；请先接受或拒绝全部修订，保存后再上传。")
     for one in _boxes_first(body.iter(*_LOST)):
@@ -62,6 +67,15 @@ def settle(body: Any) -> None:
             raise Hostile(f"文档里的“{one.text.strip()[:20]}”读不出来；请把内容粘贴为纯文本后再上传。")
 
 
+def _bounded(body: Any) -> None:
+    breaks = sum(1 for _ in body.iter(*_named("p br cr")))
+    if breaks + sum((one.text or "").count("\n") for one in body.iter(qn("w:t"))) > _MOST_LINES:
+        raise Hostile(f"文档超过{_MOST_LINES // 10_000}万行，请分几次导入。")
+    for table in body.iter(qn("w:tbl")):
+        if sum(1 for _ in table.iterancestors(qn("w:tbl"))) >= _DEEPEST_TABLE:
+            raise Hostile(f"文档里的表格套了{_DEEPEST_TABLE}层以上，请把里面的表格移到外面后再上传。")
+
+
 def _boxes_first(found: Iterable[Any]) -> list[Any]:
     """Put text boxes before the drawings that they stand in."""
     return sorted(found, key=lambda one: one.tag != f"{{{nsmap['w']}}}txbxContent")
@@ -69,7 +83,7 @@ def _boxes_first(found: Iterable[Any]) -> list[Any]:
 
 def _near(one: Any) -> str:
     """Return the begin of the outermost paragraph around an element, for a person to find it."""
-    around = [above for above in one.iterancestors(qn("w:p"))]
+    around = list(one.iterancestors(qn("w:p")))
     begin = " ".join(around[-1].text.split())[:20] if around else ""
     return f"（“{begin}”一段）" if begin else ""
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 MOST_UNPACKED = 128 << 20
 """Bytes of all parts together: 20,000 full questions take a third of it."""
-MOST_MARKS = 3_000_000
+MOST_MARKS = 2_000_000
 """Tags and attributes of all parts of a document together; a tree of them takes some 150 bytes each."""
 _MOST_PARTS = 2_000
 _CHUNK = 1 << 20

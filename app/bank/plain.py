@@ -302,7 +302,7 @@ def _without_answer(stem: str, kind: str, options: dict[str, str], answer: str) 
     statement = kind == "true_false" or (not kind and (not options or tuple(fixed.items()) == TRUE_FALSE))
     found = marks(stem, statement=statement)
     said = "".join(mark.says for mark in found)
-    if not found or has_blank(stem) or (not statement and not said.isalpha()) or (len(found) > 1 and not answer):
+    if not found or has_blank(stem, found) or (not statement and not said.isalpha()) or (len(found) > 1 and not answer):
         return stem, answer, ""
     shown = _judged(kind, options, said)[1]
     if answer and set(shown or ()) != set(key or ()):

@@ -21,8 +21,9 @@ _LETTERS = "|".join(
 )  # of one size: 镉（Cd） is an element
 _MARK = rf"(?P<{{0}}>{_SURE}|{_LETTERS}|{_MAYBE})"
 _SHOWN = re.compile(
-    rf"{_OPEN}{_GAP}{_MARK.format('within')}{_GAP}{_CLOSE}|(?<!_)_++{_GAP}{_MARK.format('above')}{_GAP}_++"
+    rf"(?<!并){_OPEN}{_GAP}{_MARK.format('within')}{_GAP}{_CLOSE}|(?<!_)_++{_GAP}{_MARK.format('above')}{_GAP}_++"
 )
+"""苯并[a]芘 is a substance."""
 _BARE = re.compile(rf"\A\s*+({_TICK}|{_CROSS})|({_TICK}|{_CROSS})\s*+\Z")
 _TOLD = re.compile(rf"答案{_GAP}{_CLOSE}?{_GAP}[:：]{_GAP}(?:{_SURE}|[A-Ha-hＡ-Ｈａ-ｈ])")
 _EMPTY = re.compile(rf"{_OPEN}{_GAP}{_CLOSE}|__")
@@ -57,8 +58,10 @@ def marks(stem: str, *, statement: bool) -> list[Mark]:
     return found
 
 
-def has_blank(stem: str) -> bool:
-    """Whether a stem has an empty bracket or line."""
+def has_blank(stem: str, found: Iterable[Mark]) -> bool:
+    """Whether a stem has an empty bracket or line beside the marks that were found in it."""
+    for mark in found:
+        stem = stem[: mark.start] + "*" * (mark.end - mark.start) + stem[mark.end :]
     return _EMPTY.search(stem) is not None
 
 
@@ -74,8 +77,9 @@ def shown_answer(stem: str, key: Sequence[str], *, statement: bool) -> str | Non
 
     Beside an empty bracket a letter may be a name (甲（A）); it is refused where it equals the key.
     """
-    for mark in marks(stem, statement=statement):
-        if statement or not has_blank(stem) or sorted(mark.says) == sorted(key):
+    found = marks(stem, statement=statement)
+    for mark in found:
+        if statement or not has_blank(stem, found) or sorted(mark.says) == sorted(key):
             return stem[mark.start : mark.end]
     told = _TOLD.search(stem) or _BARE.search(stem)
     return told.group().strip() if told else None
