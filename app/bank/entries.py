@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from app.bank.shown import shown_answer, shows_itself_right
 from app.contests.rules import KINDS
 from app.core.wording import near
 
@@ -276,6 +277,13 @@ def _wording(entry: Entry, fields: _Fields) -> None:
     for letter, text in entry.options:
         if _LUMPS_OPTIONS.fullmatch(text):
             fields.wrong(f"options.{letter}", f"“{text[:20]}”不能作选项：选项次序会打乱。请换成独立的说法。")
+        if shows_itself_right(text):
+            fields.wrong(f"options.{letter}", "选项里标明了它是答案，作答的人会看到；请删去标记，只在答案里写明。")
+    if shown := shown_answer(entry.stem, entry.key, statement=entry.kind == "true_false"):
+        fields.wrong(
+            "stem",
+            f"题干里的“{shown[:20]}”写出了答案，作答的人会看到；请只留空的括号“（　）”。不是答案的，请换一种写法。",
+        )
     named = [("stem", entry.stem), ("explanation", entry.explanation)]
     named += [(f"options.{letter}", text) for letter, text in entry.options]
     for name, text in named:

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_LOADER: Any = type("_Loader", (getattr(yaml, "CSafeLoader", yaml.SafeLoader),), {})
 _DEEPEST = 8
+_MOST_DIGITS = 20
 MOST_QUESTIONS = 20_000
 INSTRUMENTS = "law/instruments.yaml"
 FACTS = "law/facts.jsonl"
@@ -28,6 +29,19 @@ _TEXTS = ("name", "full_name", "issuer")
 _DAYS = ("in_force_from", "in_force_to", "checked_to")
 _MAY_BE_EMPTY = ("in_force_to", "checked_to", "confirmed_by", "note")
 _INSTRUMENT_FIELDS = (*_TEXTS, *_DAYS, "confirmed_by", "note")
+
+
+class _TooLong(Exception):
+    """An integer that no field of ours holds, and whose digits Python may refuse to write; carries its line."""
+
+
+def _integer(loader: Any, node: Any) -> Any:
+    if len(node.value) > _MOST_DIGITS:
+        raise _TooLong(_line(node))
+    return loader.construct_yaml_int(node)
+
+
+_LOADER.add_constructor("tag:yaml.org,2002:int", _integer)
 
 
 @dataclass(frozen=True)
@@ -108,7 +122,9 @@ def _items(reading: Reading, file: str, content: bytes) -> Iterator[Raw]:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         reading.wrong(file, line, "不是有效的 YAML，请检查这一处前后的缩进、引号和冒号。")
-    except (yaml.YAMLError, ValueError):
+    except _TooLong as error:
+        reading.wrong(file, error.args[0], f"整数最多{_MOST_DIGITS}位；是编号或文字的，请加上引号。")
+    except (yaml.YAMLError, ValueError, ArithmeticError):
         reading.wrong(file, None, "文件无法读取，请另存为 UTF-8 编码，并检查其中的日期和数字。")
 
 

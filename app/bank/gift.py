@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from app.bank.entries import DRAFT, LETTERS, TRUE_FALSE
 from app.bank.files import MOST_QUESTIONS, Raw
-from app.bank.texts import NO_TOPIC, code_of
+from app.bank.texts import NO_TOPIC, code_of, too_long
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,11 +21,12 @@ _CATEGORY = re.compile(r"\s*\$CATEGORY:\s*(.*)")
 _OUR_CODE = re.compile(r"[A-Za-z一-鿿]+(?:-[A-Za-z一-鿿]+)*-[0-9]{1,6}")
 _FORMAT = re.compile(r"\s*\[(html|moodle|plain|markdown)\]\s*")
 _TAG = re.compile(r"<[^<>]*>")
-_WEIGHT = re.compile(r"\s*%(-?[0-9]+(?:\.[0-9]+)?)%")
+_WEIGHTED = re.compile(r"\A\s*%(-?[0-9]+(?:\.[0-9]+)?)%")
 _TRUTH = {"T": "A", "TRUE": "A", "F": "B", "FALSE": "B"}
 _ESCAPES = {sign: chr(0xE000 + number) for number, sign in enumerate(r"\~=#{}:")}
 """Escaped signs stand as private ones while the text is taken apart; the backslash is the first of them."""
 _LONGEST_TOPIC = 30
+_WHOLE = 100.0
 
 
 class _Unfit(Exception):
@@ -46,6 +47,11 @@ def looks_like(text: str) -> bool:
 
 def read(reading: Reading, text: str) -> None:
     """Add the questions of a GIFT text to `reading` as drafts; a question's row is its first line."""
+    long = [(row, said) for row, line in enumerate(text.split("\n"), start=1) if (said := too_long(line))]
+    for row, said in long:
+        reading.wrong("", row, said)
+    if long:
+        return
     blocks = list(_blocks(_hidden(text)))
     if len(blocks) > MOST_QUESTIONS:
         reading.wrong("", None, f"一次最多{MOST_QUESTIONS}题，请分几次导入。")
@@ -165,18 +171,26 @@ def _answers(text: str, form: str) -> tuple[str, dict[str, str], list[str], list
         raise _Unfit("是匹配题，题库没有这种题型；请改成选择题。")
     if not parts or all(mark == "=" for mark, _ in parts):
         raise _Unfit("是填空题（只有正确答案），题库没有这种题型；请补写以 ~ 开头的错误选项。")
-    right = [mark == "=" or _weight(part) > 0 for mark, part in parts]
+    right = [mark == "=" or (_weight(part) or 0) > 0 for mark, part in parts]
     if sum(mark == "=" for mark, _ in parts) > 1:
         raise _Unfit("有几个以 = 开头的答案；多选题的每个正确选项请写成 ~%50% 的样子。")
+    if any(mark == "=" and _weight(part) not in {None, _WHOLE} for mark, part in parts):
+        raise _Unfit(
+            "有带部分分值的 = 答案（如 =%50%），题库没有部分得分；请写成 =正确选项，多选题的每个正确选项写成 ~%50%。"
+        )
+    if any(mark == "=" for mark, _ in parts) and sum(right) > 1:
+        raise _Unfit(
+            "既有 = 答案，又有给分的 ~ 答案，题库没有部分得分；单选题请去掉 ~ 的分值，多选题的正确选项都写成 ~%50%。"
+        )
     if len(parts) > len(LETTERS):
         raise _Unfit(f"有{len(parts)}个选项，最多{len(LETTERS)}个，请删减。")
-    texts = [_WEIGHT.sub("", part, count=1).partition("#") for _, part in parts]
+    texts = [_WEIGHTED.sub("", part, count=1).partition("#") for _, part in parts]
     options = {letter: _formatted(option[0], form)[1] for letter, option in zip(LETTERS, texts, strict=False)}
     key = [letter for letter, correct in zip(LETTERS, right, strict=False) if correct]
     remarks = [_formatted(option[2], form)[1] for option, correct in zip(texts, right, strict=True) if correct]
     return ("multiple" if len(key) > 1 else "single"), options, key, remarks
 
 
-def _weight(part: str) -> float:
-    found = _WEIGHT.match(part)
-    return float(found[1]) if found else 0.0
+def _weight(part: str) -> float | None:
+    found = _WEIGHTED.match(part)
+    return float(found[1]) if found else None

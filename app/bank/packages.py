@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 MOST_UNPACKED = 128 << 20
 """Bytes of all parts together: 20,000 full questions take a third of it."""
+MOST_MARKS = 2_000_000
+"""Tags and attributes of all parts of a document together; a tree of them takes some 150 bytes each."""
 _MOST_PARTS = 2_000
 _CHUNK = 1 << 20
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, lengths of name and extra field: the data follow
@@ -33,8 +35,10 @@ class _Part(NamedTuple):
     stored: bool
 
 
-def check_package(content: bytes) -> None:
+def check_package(content: bytes, *, whole_tree: bool = False) -> None:
     """Raise Hostile for an Office package that unpacks to too much, has macros, or (a workbook) formulas.
+
+    `whole_tree` bounds the tags, too: whoever reads it builds the parts' trees at once.
 
     Sizes are counted while unpacking: what the package says about itself may be a lie. Whether it is a package its end
     tells, as readers find it, not its name or what stands before it. A file that is none is left to its reader.
@@ -42,10 +46,11 @@ def check_package(content: bytes) -> None:
     if not content.startswith(PACKAGE) and not zipfile.is_zipfile(io.BytesIO(content)):
         return
     left = MOST_UNPACKED
+    marks = MOST_MARKS if whole_tree else MOST_UNPACKED
     for part in _parts(content):
         if part.name.lower().endswith(_MACROS):
             raise Hostile("文件里含有宏，不能导入；请另存为不含宏的 .xlsx 或 .docx 后再上传。")
-        left = _look_through(content, part, left)
+        left, marks = _look_through(content, part, left, marks)
 
 
 def _parts(content: bytes) -> list[_Part]:
@@ -75,8 +80,8 @@ def _located(content: bytes, member: zipfile.ZipInfo) -> _Part:
     return _Part(member.filename, start, member.compress_size, member.compress_type == zipfile.ZIP_STORED)
 
 
-def _look_through(content: bytes, part: _Part, left: int) -> int:
-    """Return how many bytes may still be unpacked after this part; raises Hostile."""
+def _look_through(content: bytes, part: _Part, left: int, marks: int) -> tuple[int, int]:
+    """Return how many bytes and marks may still be unpacked after this part; raises Hostile."""
     rest = b""
     inflate = zlib.decompressobj(-zlib.MAX_WBITS)
     waiting = content[part.start : part.start + part.size]
@@ -91,6 +96,9 @@ def _look_through(content: bytes, part: _Part, left: int) -> int:
             left -= len(piece)
             if left < 0:
                 raise Hostile(f"文件展开后超过{MOST_UNPACKED >> 20}兆，请分几次导入。")
+            marks -= piece.count(b"<") + piece.count(b"=")
+            if marks < 0:
+                raise Hostile("文档的内容过多，请分几次导入。")
             if found := _FORMULA.search(rest + piece):
                 raise Hostile(
                     f"表格里有公式（第一处在{found[1].decode()}），读到的可能不是您看到的内容；"
@@ -99,4 +107,4 @@ def _look_through(content: bytes, part: _Part, left: int) -> int:
             rest = (rest + piece)[-_LONGEST_TAG:]
     except zlib.error as error:
         raise _damaged() from error
-    return left
+    return left, marks

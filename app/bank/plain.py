@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from app.bank.entries import DRAFT, IN_USE, STATES, TRUE_FALSE
 from app.bank.files import MOST_QUESTIONS, Raw
 from app.bank.sheets import cited, difficulty_of, facts_of, key_of, key_problem, known_kind, known_state
-from app.bank.texts import NO_TOPIC, code_of
+from app.bank.shown import emptied, has_blank, marks
+from app.bank.texts import LONGEST_LINE, NO_TOPIC, code_of, too_long
 from app.contests.rules import KINDS
 
 if TYPE_CHECKING:
@@ -33,10 +34,11 @@ _MAY_BE_SILENT = ("topic", "difficulty", "explanation", "basis", "facts", "state
 _FIELD_OF = {word: name for name, words in _NAMES.items() for word in words.split("|")}
 _WORD = "|".join(sorted(_FIELD_OF, key=len, reverse=True))
 _FIELD = re.compile(rf"\s*(?:[【\[]\s*({_WORD})\s*[】\]]\s*[:：]?|({_WORD})\s*[:：])\s*(.*)", re.DOTALL)
-_FIELD_WITHIN = re.compile(rf"[ \t　;；]+(?=(?:[【\[]\s*)?(?:{_WORD})\s*[】\]]?\s*[:：])")
-_LETTER = "(?:[（(][ \t]*[A-Ha-hＡ-Ｈａ-ｈ][ \t]*[）)][.．、]?|[A-Ha-hＡ-Ｈａ-ｈ][ \t]*[.．、:：)）])"
+_FIELD_WITHIN = re.compile(rf"(?<![ \t　;；])[ \t　;；]++(?=(?:[【\[]\s*+)?(?:{_WORD})\s*+(?:[】\]]\s*+)?[:：])")
+"""A run of blanks is tried from its first sign only and not given back: else a long line takes the square of its length."""
+_LETTER = "(?:[（(][ \t]*+[A-Ha-hＡ-Ｈａ-ｈ][ \t]*+[）)][.．、]?|[A-Ha-hＡ-Ｈａ-ｈ][ \t]*+[.．、:：)）])"
 _OPTION = re.compile(rf"\s*({_LETTER})[ \t　]*(.*)", re.DOTALL)
-_OPTION_WITHIN = re.compile(rf"(?:[ \t　]+|(?<=[）)。？?：:]))(?={_LETTER})")
+_OPTION_WITHIN = re.compile(rf"(?:(?<![ \t　])[ \t　]++|(?<=[）)。？?：:]))(?={_LETTER})")
 _NUMBER = re.compile(
     r"\s*(?:[（(]\s*([0-9０-９]{1,4})\s*[）)][.．、]?|([0-9０-９]{1,4})\s*(?:[.．](?![0-9０-９])|[、)）])|第([0-9０-９]{1,4})题[.．、:：]?)"
     r"[ \t　]*(.*)",
@@ -83,24 +85,42 @@ class _Draft:
     def text(self, name: str) -> str:
         return "\n".join(self.fields.get(name, [])).strip()
 
-    def take_stem(self, text: str) -> None:
+    def take_stem(self, row: int, text: str) -> None:
         """Take the first line of a stem, which options may follow in the same line."""
         parts = _OPTION_WITHIN.split(text)
         letters = [_letter(found[1]) for part in parts[1:] if (found := _OPTION.fullmatch(part))]
         if letters[:2] == ["A", "B"]:
             self.stem.append(parts[0].strip())
-            self.take_options(" ".join(parts[1:]))
+            self.take_options(row, " ".join(parts[1:]))
         else:
             self.stem.append(text.strip())
 
-    def take_options(self, text: str) -> None:
-        """Take a line that begins with an option's letter; further ones may follow in it, in their order."""
+    def take_options(self, row: int, text: str) -> None:
+        """Take a line that begins with an option's letter; further ones may follow in it.
+
+        A letter out of order within the line is an option, and a mistake, where it is written as the first one is.
+        """
+        style = ""
         for number, part in enumerate(_OPTION_WITHIN.split(text)):
             found = _OPTION.fullmatch(part)
-            if found and (number == 0 or _letter(found[1]) == chr(ord("A") + len(self.options))):
-                self.options.append((_letter(found[1]), [found[2].strip()]))
+            if found and (number == 0 or _letter(found[1]) == self._due or _style(found[1]) == style):
+                style = style or _style(found[1])
+                self._option(row, _letter(found[1]), found[2].strip())
             else:
                 self.options[-1][1][-1] += f" {part.strip()}"
+
+    @property
+    def _due(self) -> str:
+        return chr(ord("A") + len(self.options))
+
+    def _option(self, row: int, letter: str, text: str) -> None:
+        if letter != self._due and all(name != "options" for name, _ in self.problems):
+            said = (
+                f"第{row}行的选项{letter}不合次序，这里应当是{self._due}；选项从 A 起依次写，不能缺少、重复或调换，"
+                "请改正并核对答案。不是选项的，请去掉字母前的空格。"
+            )
+            self.problems.append(("options", said))
+        self.options.append((letter, [text]))
 
 
 def read(reading: Reading, text: str) -> None:
@@ -116,7 +136,9 @@ def take_lines(reading: Reading, lines: Iterable[tuple[int, str]]) -> None:
     """
     parser = _Parser()
     for row, line in lines:
-        parser.line(row, line)
+        if said := too_long(line):
+            reading.wrong("", row, said)
+        parser.line(row, line[:LONGEST_LINE])
     parser.end()
     found = parser.found
     if not found:
@@ -148,9 +170,9 @@ class _Parser:
             for part in _FIELD_WITHIN.split(text):
                 self._field(row, _FIELD.fullmatch(part) or named)
         elif self.current and self._takes_options() and _OPTION.fullmatch(text):
-            self.current.take_options(text)
+            self.current.take_options(row, text)
         elif (numbered := _NUMBER.fullmatch(text)) and self._begins(number := _number(numbered)):
-            self._start(row, number).take_stem(numbered[4])
+            self._start(row, number).take_stem(row, numbered[4])
         else:
             self._text(row, text)
         self.blank = False
@@ -207,9 +229,9 @@ class _Parser:
     def _text(self, row: int, text: str) -> None:
         one = self.current
         if one is None or (self.blank and (one.options or "key" in one.fields)) or list(one.fields)[-1:] == ["key"]:
-            self._start(row).take_stem(text)
+            self._start(row).take_stem(row, text)
         elif not one.stem:
-            one.take_stem(text)
+            one.take_stem(row, text)
         else:
             one.last.append(text.strip())
 
@@ -220,6 +242,11 @@ def _number(found: re.Match[str]) -> int:
 
 def _letter(mark: str) -> str:
     return next(sign for sign in unicodedata.normalize("NFKC", mark).upper() if sign.isalpha())
+
+
+def _style(mark: str) -> str:
+    """Return how a letter is set off: the signs beside it."""
+    return "".join(sign for sign in unicodedata.normalize("NFKC", mark) if not sign.isalpha() and not sign.isspace())
 
 
 def _raws(reading: Reading, found: Iterable[_Draft]) -> Iterator[Raw]:
@@ -241,10 +268,9 @@ def _raw(one: _Draft) -> Raw:
     problems = list(one.problems)
     stem = "\n".join(one.stem).strip()
     options = {letter: "\n".join(lines).strip() for letter, lines in one.options}
-    if len(options) < len(one.options):
-        problems.append(("options", "同一个选项字母出现了两次，请改正。"))
-    answer = one.text("key").rstrip("。.")
     kind = known_kind(one.text("kind") or one.kind)
+    stem, answer, unlike = _without_answer(stem, kind, options, one.text("key").rstrip("。."))
+    problems += [("stem", unlike)] if unlike else []
     options, key = _judged(kind, options, answer)
     if key is None:
         problems.append(("key", key_problem(answer)))
@@ -266,6 +292,24 @@ def _raw(one: _Draft) -> Raw:
         "state": known_state(one.text("state") or STATES[IN_USE if basis else DRAFT]),
     }
     return Raw(one.row, values, tuple(problems), frozenset(name for name in _MAY_BE_SILENT if not one.text(name)))
+
+
+def _without_answer(stem: str, kind: str, options: dict[str, str], answer: str) -> tuple[str, str, str]:
+    """Return the stem with its brackets empty, the answer (the stem's, where none was given), and what is wrong.
+
+    What cannot be taken out with certainty stays, and the check of every question refuses it.
+    """
+    fixed, key = _judged(kind, options, answer)
+    statement = kind == "true_false" or (not kind and (not options or tuple(fixed.items()) == TRUE_FALSE))
+    found = marks(stem, statement=statement)
+    said = "".join(mark.says for mark in found)
+    if not found or has_blank(stem, found) or (not statement and not said.isalpha()) or (len(found) > 1 and not answer):
+        return stem, answer, ""
+    shown = _judged(kind, options, said)[1]
+    if answer and set(shown or ()) != set(key or ()):
+        shape = f"题干的括号里写着“{said}”，与“答案：{answer[:20]}”不同"
+        return stem, answer, f"{shape}，请核对后改正，并把括号空着，写成“（　）”。"
+    return emptied(stem, found), answer or said, ""
 
 
 def _judged(kind: str, options: dict[str, str], answer: str) -> tuple[dict[str, str], list[str] | None]:

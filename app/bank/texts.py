@@ -7,6 +7,8 @@ import unicodedata
 
 NO_TOPIC = "未分类"
 """Topic (专题) of a question whose file names none."""
+LONGEST_LINE = 5_000
+"""Signs of a line: a whole question with everything that its fields may hold takes less."""
 _ENCODINGS = ("utf-8-sig", "gb18030")
 
 
@@ -27,6 +29,13 @@ def decoded(content: bytes) -> str:
         if "\x00" not in text:
             return text.replace("\r\n", "\n").replace("\r", "\n")
     raise NotText("这不是文本文件，或无法识别它的编码；请用记事本另存为 UTF-8 编码的 .txt 再上传。")
+
+
+def too_long(line: str) -> str | None:
+    """Return what to do about a line that no question of ours can fill, None about any other."""
+    if len(line) <= LONGEST_LINE:
+        return None
+    return f"这一行有{len(line)}个字，最多{LONGEST_LINE}个字；请按题分行，删去多余的空格后再导入。"
 
 
 def code_of(stem: str) -> str:

@@ -132,3 +132,16 @@ def test_a_register_that_is_not_there_is_told(tmp_path):
     reading = Reading()
     read_register(reading, tmp_path)
     assert [problem.file for problem in reading.problems] == ["law/instruments.yaml", "law/facts.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("content", "row", "said"),
+    [
+        ("- a: b\n- code: 0x" + "F" * 5000, 2, "整数最多20位"),
+        ("- code: " + "9" * 5000, 1, "整数最多20位"),
+        ("- {" + "9" * 30 + ": 1}", 1, "整数最多20位"),
+        ("- code: 1:" + "2:" * 400 + "1.5", None, "日期和数字"),
+    ],
+)
+def test_numbers_that_nothing_holds_are_told(content, row, said):
+    assert (row, True) in [(problem.row, said in problem.detail) for problem in reading_of(content).problems]

@@ -113,3 +113,25 @@ def test_a_question_with_a_mistake_is_judged_as_any_other():
 )
 def test_a_file_without_questions_or_with_too_many_is_told(content, said):
     assert said in read_upload("a.gift", content.encode()).problems[0].detail
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("期限是{=%50%五日 ~三日 ~七日}", "带部分分值的 = 答案"),
+        ("期限是{=%0%五日 ~三日 ~七日}", "带部分分值的 = 答案"),
+        ("期限是{=五日 ~%50%三日 ~七日}", "既有 = 答案，又有给分的 ~ 答案"),
+        ("期限是{=%50%五日}", "是填空题"),
+        ("期限是{=五日 ~三日 ~七日" + " " * 100_000 + "}", "最多5000个字"),
+    ],
+)
+def test_what_gives_a_part_of_the_points_or_never_ends_is_told(text, said):
+    reading = read_upload("a.gift", text.encode())
+    assert reading.questions == []
+    assert said in reading.problems[0].detail
+
+
+def test_a_right_answer_may_carry_all_points_and_texts_keep_their_percent_signs():
+    entry = one("提高（　）。{=%100%50%至60% ~%-50%提高%5%以上 ~10%20%}")
+    assert (entry.kind, entry.key) == ("single", ("A",))
+    assert [text for _, text in entry.options] == ["50%至60%", "提高%5%以上", "10%20%"]
