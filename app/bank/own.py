@@ -71,7 +71,7 @@ async def put_back_own(session: AsyncSession, now: dt.datetime) -> bool:
             now=now,
             actor_id=None,
             action="questions.put_back",
-            subject=("unit", unit_id),
+            subject=("bank", unit_id),
             after={"unit_id": str(unit_id), "to_confirm": codes},
         )
     return bool(back)
