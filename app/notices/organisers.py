@@ -16,11 +16,12 @@ from app.notices.composing import compose
 from app.notices.models import Notice
 from app.notices.outgoing import add_lots
 from app.notices.planner import claimed, opened_since, scenes_of
-from app.notices.recipients import lots_of, officers_channels
+from app.notices.recipients import officers_channels
 from app.notices.rules import PREVIEW_LEAD, Slot, cutoff, in_contest, slot_on
 from app.notices.scene import Draft, Made, Scene
 from app.notices.slots.queries import hold_in_force
 from app.notices.text import TEMPLATE_VERSION, Text
+from app.notices.ways import lots_of
 from app.notices.wording import clock
 from app.roster.access import assigned_on
 from app.roster.models import Assignment, Officer, Role, Unit

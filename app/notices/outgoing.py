@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from app.notices.scene import Draft, Lot, Scene
+    from app.notices.scene import Draft, Scene
+    from app.notices.ways import Lot
 
 
 async def insert_notices(

@@ -9,14 +9,15 @@ from sqlalchemy import select
 
 from app.notices.audiences import Audience, Missing, merged_left, nearest
 from app.notices.models import Notice
-from app.notices.recipients import first_lots_of, officers_channels, ways_of
+from app.notices.recipients import officers_channels, ways_of
 from app.notices.rules import Reason
-from app.notices.scene import Draft, Lot
+from app.notices.scene import Draft
 from app.notices.stats import BranchStats, as_json
 from app.notices.templates.service import BUILT_IN, both
 from app.notices.text import write_nudges
 from app.notices.text_private import ForecastStats, LiaisonStats, NudgeStats, leader_stats, liaison_json
 from app.notices.unfinished import UnitLeft, accounts_to_nudge, unfinished_by_unit
+from app.notices.ways import Lot, first_lots_of
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from app.notices.models import Channel
-    from app.notices.recipients import Ways
     from app.notices.rules import Slot
     from app.notices.scene import Scene
     from app.notices.stats import Occasion, Standing
     from app.notices.text import Text
+    from app.notices.ways import Ways
 
 
 async def private_drafts(

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from app.contests.rules import Calendar, PlayRules
     from app.notices.audiences import Missing
     from app.notices.models import Channel, Notice, SlotHold
-    from app.notices.recipients import Ways
     from app.notices.stats import BranchStats
     from app.notices.templates.service import Wording
     from app.notices.text import Text
     from app.notices.unfinished import UnitLeft
+    from app.notices.ways import Lot, Ways
 
 Direct = dict[uuid.UUID, Figures]
 """Figures by the unit that the officers are assigned to itself."""
@@ -95,14 +95,6 @@ class Scene:
     def rules(self, day: dt.date) -> PlayRules:
         """Return the rules in force on a day."""
         return rules_among(self.versions, day)
-
-
-class Lot(NamedTuple):
-    """People who get the same text through one private channel, by their accounts there."""
-
-    channel: Channel
-    text: Text
-    recipients: list[str]
 
 
 _GROUP: dict[str, Audience] = {UnitKind.BRANCH: Audience.BRANCH, UnitKind.PROVINCE: Audience.PROVINCE}

@@ -12,8 +12,8 @@ from sqlalchemy import select, update
 from app.contests.models import ContestDay, ContestState
 from app.core.database import ANSWERS, plain_url
 from app.notices.models import Channel, Delivery
-from app.notices.recipients import lots_of
 from app.notices.text import Text
+from app.notices.ways import lots_of
 from app.roster.models import Officer, UnitKind
 from tests.notices.helpers import TOMORROW
 from tests.notices.private import People

@@ -8,7 +8,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from app.notices.channels import dingtalk, feishu, webhook
-from app.notices.channels.base import Adapter, Message, Post, Way
+from app.notices.channels.base import Adapter, Message, Way
+from app.notices.channels.line import Post
 from app.notices.channels.wecom_robot import RobotOptions, WecomRobot
 from tests.times import instant
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import httpx
 import orjson
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Hashable, Mapping, Sequence
 
-    from app.notices.channels.posting import Line
+    from app.notices.channels.line import Answer, Line, Post
 
 JSON = {"Content-Type": "application/json"}
 _NUMBERING = "（999/999）"
@@ -34,23 +34,6 @@ class PictureOptions(Options):
     """Settings of a kind that can carry the ranking picture; a new channel's ask for it unless told otherwise."""
 
     picture: bool = False
-
-
-class Post(NamedTuple):
-    """One HTTP request as a vendor wants it; the address is a secret."""
-
-    url: str
-    content: bytes
-    headers: dict[str, str]
-    method: str = "POST"
-
-
-class Answer(NamedTuple):
-    """What the vendor's server said; of a long body only the beginning."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import orjson
 
-from app.notices.channels.base import JSON, Adapter, Codes, Message, Post, Way, in_parts, judged
+from app.notices.channels.base import JSON, Adapter, Codes, Message, Way, in_parts, judged
 from app.notices.channels.identity import identity_of
+from app.notices.channels.line import Post
 
 if TYPE_CHECKING:
     from app.notices.rules import Outcome

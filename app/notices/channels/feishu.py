@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from app.notices.channels.base import JSON, Adapter, Answer, Codes, Message, Post, Way, answered, in_parts, judged
+from app.notices.channels.base import JSON, Adapter, Codes, Message, Way, answered, in_parts, judged
 from app.notices.channels.identity import identity_of
+from app.notices.channels.line import Answer, Post
 
 if TYPE_CHECKING:
     from app.notices.rules import Outcome

@@ -19,7 +19,7 @@ from app.notices.channels.base import Adapter, Message, PictureOptions, Way, nam
 from app.notices.rules import FAILURES, Failure, Outcome, State
 
 if TYPE_CHECKING:
-    from app.notices.channels.posting import Line
+    from app.notices.channels.line import Line
     from app.notices.channels.targets import Target
 
 _ADDRESS = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$"

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httpx
 
-from app.notices.channels.base import Answer, Message, Way
+from app.notices.channels.base import Message, Way
+from app.notices.channels.line import Line
 from app.notices.channels.targets import TargetRefused, TargetUnknown, check_target
 from app.notices.rules import FAILURES, POST_LIMIT, Failure, Outcome, State
 
 if TYPE_CHECKING:
     import datetime as dt
 
-    from app.notices.channels.base import Adapter, Post
+    from app.notices.channels.base import Adapter
     from app.notices.channels.targets import Allowed, Target
 
 _CONNECT_LIMIT = 5.0
-_MOST_BODY = 64 << 10
 
 
 def outbound(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
@@ -43,32 +42,6 @@ async def target_of(adapter: Adapter, url: str, allow: Allowed) -> Target | Outc
         return Outcome(State.RETRY, str(unknown))
 
 
-@dataclass(frozen=True)
-class Line:
-    """The way to one checked address; `limit` is how many seconds the whole exchange has."""
-
-    client: httpx.AsyncClient
-    target: Target
-    limit: float
-
-    async def exchange(self, post: Post) -> Answer:
-        """Send one request and return the answer; raises httpx.HTTPError.
-
-        It connects to the checked address, whatever the name resolves to by now.
-        """
-        url = httpx.URL(post.url)
-        if url.host != self.target.url.host or url.port != self.target.url.port:
-            raise httpx.ConnectError("an address that was not checked")
-        async with self.client.stream(
-            post.method,
-            url.copy_with(host=self.target.address),
-            content=post.content,
-            headers={**post.headers, "Host": url.netloc.decode()},
-            extensions={"sni_hostname": url.host},
-        ) as response:
-            return Answer(response.status_code, response.headers, await _body(response))
-
-
 async def send(
     client: httpx.AsyncClient, adapter: Adapter, way: Way, message: Message, target: Target, *, limit: float
 ) -> Outcome:
@@ -85,15 +58,6 @@ async def send(
         return FAILURES[Failure.TIMED_OUT]
     except httpx.HTTPError:
         return FAILURES[Failure.BROKEN]
-
-
-async def _body(response: httpx.Response) -> bytes:
-    body = b""
-    async for piece in response.aiter_bytes():
-        body += piece
-        if len(body) > _MOST_BODY:
-            break
-    return body
 
 
 async def send_once(

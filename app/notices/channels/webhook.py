@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from app.core.clock import wire
-from app.notices.channels.base import JSON, Adapter, Answer, Message, Post, Way
+from app.notices.channels.base import JSON, Adapter, Message, Way
+from app.notices.channels.line import Answer, Post
 from app.notices.rules import Outcome, State, outcome_of_status
 
 if TYPE_CHECKING:

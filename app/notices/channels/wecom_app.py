@@ -14,27 +14,15 @@ import httpx
 import orjson
 from pydantic import Field, StringConstraints
 
-from app.notices.channels.base import (
-    JSON,
-    Adapter,
-    Answer,
-    Codes,
-    Message,
-    Options,
-    Post,
-    Way,
-    answered,
-    in_parts,
-    named,
-    said,
-)
+from app.notices.channels.base import JSON, Adapter, Codes, Message, Options, Way, answered, in_parts, named, said
+from app.notices.channels.line import Answer, Post
 from app.notices.rules import UNREADABLE, Outcome, State, outcome_of_status
 from app.roster.rules import WECOM_USERID, is_wecom_userid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from app.notices.channels.posting import Line
+    from app.notices.channels.line import Line
 
 LIMIT = 2048
 """Bytes of one text; WeCom cuts off the rest without a word."""

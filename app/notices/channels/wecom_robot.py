@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
-from app.notices.channels.base import JSON, Adapter, Codes, Message, PictureOptions, Post, Way, in_parts, judged
+from app.notices.channels.base import JSON, Adapter, Codes, Message, PictureOptions, Way, in_parts, judged
 from app.notices.channels.identity import identity_of
+from app.notices.channels.line import Post
 
 if TYPE_CHECKING:
     from app.notices.rules import Outcome
