@@ -129,7 +129,10 @@ def make_engine(url: str, *, pool_size: int) -> AsyncEngine:
 async def copy_rows(
     session: AsyncSession, table: str, columns: Sequence[str], records: Iterable[tuple[Any, ...]]
 ) -> None:
-    """COPY records into a table in the session's transaction: many times as fast as INSERT; no defaults of the ORM's."""
+    """COPY records into a table in the session's transaction: many times as fast as INSERT; no defaults of the ORM's.
+
+    The transaction must have begun (any statement of it), and what it builds on be flushed.
+    """
     raw = await (await session.connection()).get_raw_connection()
     driver: Any = raw.driver_connection
     await driver.copy_records_to_table(table, records=records, columns=columns)
@@ -144,7 +147,7 @@ async def open_database(url: str, *, pool_size: int = 16) -> Database:
 
     The pool connects at first use, so that a process starts (and says it is not ready) while the database is away.
     """
-    engine = make_engine(url, pool_size=max(2, pool_size - 4))
+    engine = make_engine(url, pool_size=max(3, pool_size - 4))
     pool = asyncpg.create_pool(
         plain_url(url),
         min_size=0,

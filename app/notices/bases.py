@@ -17,7 +17,7 @@ from app.notices.alerts import ways_to_administrators
 from app.notices.audiences import Audience, nearest
 from app.notices.models import BasisTold, Delivery, Notice
 from app.notices.recipients import officers_channels
-from app.notices.rules import ATTEMPTS, State, before_night, by_day
+from app.notices.rules import State, before_night, by_day
 from app.notices.scene import Made
 from app.notices.text import TEMPLATE_VERSION
 from app.notices.text_bank import write_ends
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from app.notices.text import Text
 
 _WITHIN = dt.timedelta(hours=15)  # until 23:00; what was not sent by then is told anew in the morning
+_ATTEMPTS = 100  # a quarter of an hour apart at most: more than fit into that, so that no outage ends them earlier
 
 
 async def warn_of_ends(session: AsyncSession, *, now: dt.datetime, link: str = "") -> list[Made]:
@@ -180,7 +181,7 @@ def _add(
                     recipients=people,
                     state=State.PENDING,
                     payload=payload,
-                    attempts_allowed=ATTEMPTS,
+                    attempts_allowed=_ATTEMPTS,
                     next_at=now,
                     deadline=before_night(now, _WITHIN),
                 )

@@ -18,6 +18,7 @@ from app.core.errors import NotFound
 from app.notices.audiences import Audience
 from app.notices.comparisons import done_yesterday, earlier_ranks, thanked_before
 from app.notices.composing import compose
+from app.notices.figures import figures_at
 from app.notices.models import Notice
 from app.notices.outgoing import insert_notices
 from app.notices.private import left_at, private_drafts
@@ -149,6 +150,8 @@ async def _read_ahead(
     until = cutoff(slot, scene.rules(slot.day))
     if await _still_open(session, until, still_open):
         return
+    if slot.final:
+        await figures_at(session, scene, slot.day, until)  # the frozen ones, before those that come with the names
     async with asyncio.TaskGroup() as group:
         group.create_task(left_at(helper, scene, slot.day, until))
         await _read_comparisons(session, scene, slot, until)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, text
 from sqlalchemy.orm import object_session
 
 from app.core import audit, metrics
@@ -78,6 +78,7 @@ class ChannelUnavailable(Conflict):
     title = "通道已停用或删除"
 
 
+_LOCK_LIMIT = "5s"
 _OF_THE_DAY = (Audience.FORECAST, Audience.NUDGE, Audience.ORGANISERS)
 
 
@@ -200,8 +201,11 @@ async def plan_round(
 ) -> list[Made]:
     """Plan everything of a contest that is due at `now` in two transactions, and return the new notices.
 
-    Each transaction is whole in itself: what it planned, and the drafts that its finals propose.
+    Each transaction is whole in itself: what it planned, and the drafts that its finals propose. Neither waits long for
+    a lock: one may wait for somebody who waits for the other, which the database cannot see; the next round repeats it.
     """
+    for own in (session, helper):
+        await own.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_LIMIT}'"))
     shares = await plan(session, contest, now=now, link=link, helpers=[helper])
     for own, share in zip((session, helper), shares, strict=True):
         await propose(own, contest, [one.notice for one in share], now=now)

@@ -22,7 +22,7 @@ from tests.bank.banks import INSTRUMENTS, fill, question
 from tests.bank.test_queries import RESTS, own
 from tests.notices.helpers import TOMORROW, Groups, go
 from tests.notices.private import People
-from tests.notices.shops import serving
+from tests.notices.shops import serving, with_settings
 from tests.notices.test_alerts import with_officers_channel
 from tests.test_migrations import to_revision
 from tests.times import TODAY, SetClock, instant
@@ -292,3 +292,17 @@ async def test_what_was_told_after_the_end_does_not_pass_for_the_last_final(peop
     async with groups.town.services.database.sessions.begin() as session:
         assert await warn_of_ends(session, now=instant("09:00"))
         assert [one.id for one in await contests_at(session, instant("09:01"))] == [groups.town.contest_id]
+
+
+async def test_an_outage_of_a_day_only_puts_it_off(bank: Groups) -> None:
+    with serving("wecom_app") as server:
+        await with_officers_channel(bank, server)
+        with_settings(bank, wecom_url="http://127.0.0.1:9")
+        for hour in range(8, 23):
+            await bank.tick(f"{hour:02}:00")
+        with_settings(bank, wecom_url=server.base)
+        await bank.tick("23:05")
+        assert server.texts("app") == []
+        for day in range(1, 4):
+            await bank.tick("09:00", TODAY + dt.timedelta(days=day))
+        assert len(server.texts("app")) == 1

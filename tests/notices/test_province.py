@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import datetime as dt
 
-from app.contests.models import ContestState
+import pytest
+from sqlalchemy import update
+
+from app.contests.models import Contest, ContestState
+from app.participation.models import UnitDay
 from app.roster.models import UnitKind
 from tests.notices.helpers import TOMORROW, Groups
 from tests.participation.rows import exempt, play
@@ -84,3 +88,18 @@ async def test_the_province_reads_and_previews_its_own(province: Groups, clock: 
     assert kinds[:3] == ["province", "bureau", "bureau"]
     assert (written["frozen"], coming["frozen"]) == (True, False)
     assert coming["body"].startswith("应参赛8人，尚无人参赛。各市未完成人数：")
+
+
+async def test_the_final_tells_the_frozen_figures_whatever_is_read_beside_them(province: Groups) -> None:
+    database = province.town.services.database
+    async with database.sessions.begin() as session:
+        (await session.get_one(Contest, province.town.contest_id)).starts_on = TODAY - dt.timedelta(days=1)
+    for day in (TODAY - dt.timedelta(days=1), TODAY):
+        await play(province.town, "梅江001", day=day, opened="09:00")
+    await province.tick("00:00:10", TOMORROW)
+    async with database.sessions.begin() as session:
+        await session.execute(update(UnitDay).values(participated=0, quiz_finished=0, done=0, answered=0, correct=0))
+    reports = [await province.tick("08:00:10", TOMORROW, dry_run=True) for _ in range(3)]
+    reports.append(await province.tick("08:00:10", TOMORROW))
+    finals = [one.notice.stats for report in reports for one in report.made if one.notice.audience_kind == "province"]
+    assert [stats and stats["total"]["done"] for stats in finals] == [0, 0, 0, 0]
