@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, NamedTuple
 
-from app.bank.entries import DRAFT, IN_USE, RETIRED, content_hash
+from app.bank.entries import DRAFT, IN_USE, RETIRED, TO_CONFIRM, content_hash
 from app.bank.life.rules import REVIEWED
 
 if TYPE_CHECKING:
@@ -38,8 +38,9 @@ def arrive(questions: Iterable[Located], held: Mapping[str, Stood]) -> Arrivals:
     """Return what a file's questions become, `held` being the unit's questions by code.
 
     What the file does not say stays as it stands. 已核 and 启用 become a draft, unless the text is the one that stands:
-    then its state stays. A file puts a text that stands back (草稿, 待复核, 停用), never on, and never lifts 停用;
-    a new text of a question that its basis retired is a draft.
+    then its state stays. A file puts a text that stands back (草稿, 待复核, 停用), never on, and never lifts 停用:
+    待复核 is no way on for a draft either. 停用 of a question that its basis retired is final; a new text of it is a
+    draft.
     """
     entries, kept = [], []
     for question in questions:
@@ -67,9 +68,9 @@ def _completed(question: Located, stood: Entry) -> Entry:
 
 
 def _stays(said: str | None, stood: Stood, *, same: bool) -> bool:
-    if stood.entry.state == RETIRED and stood.would_be is None:
-        return True
-    return same and (said is None or said in BY_REVIEW or stood.entry.state == RETIRED)
+    if stood.entry.state == RETIRED:
+        return stood.would_be is None or (same and said != RETIRED)
+    return same and (said is None or said in BY_REVIEW or (stood.entry.state, said) == (DRAFT, TO_CONFIRM))
 
 
 def _given(said: str | None) -> str:

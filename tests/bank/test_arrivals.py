@@ -44,6 +44,11 @@ def test_a_text_that_stands_may_be_put_back(said):
     assert arrived(said, stood("in_use")) == (said, False)
 
 
+def test_a_draft_that_stands_does_not_wait_by_a_file():
+    assert arrived("to_confirm", stood("draft")) == ("draft", True)
+    assert arrived("to_confirm", stood("draft"), stem="改写了（　）。") == ("to_confirm", False)
+
+
 @pytest.mark.parametrize("said", [None, *STATES])
 def test_what_a_person_retired_stays_so_with_any_text(said):
     kept = said not in {None, "retired"}
@@ -54,7 +59,8 @@ def test_what_a_person_retired_stays_so_with_any_text(said):
 @pytest.mark.parametrize("said", [None, "in_use", "retired", "draft"])
 def test_what_its_basis_retired_returns_with_it_and_a_new_text_is_a_draft(said):
     held = stood("retired", "in_use")
-    assert arrived(said, held) == ("in_use", said not in {None, "retired"})  # compared with what its owner said last
+    returns = "retired" if said == "retired" else "in_use"  # compared with what its owner said last
+    assert arrived(said, held) == (returns, said not in {None, "retired"})
     assert arrived(said, held, stem="改写了（　）。") == ("retired" if said == "retired" else "draft", False)
 
 
