@@ -13,9 +13,12 @@ if TYPE_CHECKING:
 
     from app.bank.checking import Located
     from app.bank.entries import Entry, Plan
+    from app.bank.footing import InDoubt
 
 BY_REVIEW = (REVIEWED, IN_USE)
 """States that take a second person's word (INSTRUMENTS.md section 10, rule 10): no file gives them."""
+
+_NAMED = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,15 +82,28 @@ def _given(said: str | None) -> str:
 
 def drafts(plan: Plan) -> int:
     """Count the questions that an import makes drafts."""
-    written = [*plan.created, *(entry for _, entry in (*plan.revised, *plan.restated))]
-    return sum(entry.state == DRAFT for entry in written)
+    return sum(entry.state == DRAFT for entry in _written(plan))
 
 
-def advice(draft: int, kept: int) -> str | None:
-    """Return what to do next after an import, None where nothing is left to do."""
+def to_use(plan: Plan, arrivals: Arrivals) -> list[Entry]:
+    """Return the questions that still have to come into use: written ones, and those that their file says more of."""
+    codes = {entry.code for entry in _written(plan)} | set(arrivals.kept)
+    return [entry for entry in arrivals.entries if entry.code in codes and entry.state != RETIRED]
+
+
+def _written(plan: Plan) -> list[Entry]:
+    return [*plan.created, *(entry for _, entry in (*plan.revised, *plan.restated))]
+
+
+def advice(draft: int, kept: int, law: InDoubt) -> str | None:
+    """Return what to do next after an import, None where nothing is left to do; at most three doubts are named."""
     said = []
     if draft:
         said.append(f"{draft}题存为草稿，由另一位管理员复核后启用。")
     if kept:
         said.append(f"{kept}题保持系统中现有的状态：导入不代替复核，也不恢复停用的题目，请在题目状态中办理。")
+    if law.questions:
+        said.append(f"{law.questions}题的依据还不能用，启用前请先办理：")
+        said += [f"{one.lacks}，{one.todo}。" for one in law.doubts[:_NAMED]]
+        said += [f"另有{left}处依据也须办理。"] if (left := len(law.doubts) - _NAMED) > 0 else []
     return "".join(said) or None

@@ -9,6 +9,7 @@ import pytest
 from app.bank.arrivals import Stood, advice, arrive
 from app.bank.checking import Located
 from app.bank.entries import STATES, content_hash
+from app.bank.footing import Doubt, InDoubt
 from tests.bank.test_entries import entry
 
 TEXT = entry(explanation="见本条。")
@@ -74,6 +75,13 @@ def test_what_a_file_does_not_say_stays():
 
 
 def test_advice_says_what_is_left_to_do():
-    assert advice(0, 0) is None
-    assert advice(2, 0) == "2题存为草稿，由另一位管理员复核后启用。"
-    assert str(advice(0, 1)).startswith("1题保持系统中现有的状态")
+    assert advice(0, 0, InDoubt()) is None
+    assert advice(2, 0, InDoubt()) == "2题存为草稿，由另一位管理员复核后启用。"
+    assert str(advice(0, 1, InDoubt())).startswith("1题保持系统中现有的状态")
+
+
+def test_advice_names_three_doubts():
+    doubts = [Doubt("法", f"第{number}条", f"《法》第{number}条没有登记", "请登记") for number in "一二三四五"]
+    assert advice(0, 0, InDoubt(7, tuple(doubts[:1]))) == "7题的依据还不能用，启用前请先办理：《法》第一条没有登记，请登记。"
+    told = str(advice(0, 0, InDoubt(7, tuple(doubts))))
+    assert ("第三条" in told, "第四条" in told, told.endswith("另有2处依据也须办理。")) == (True, False, True)
