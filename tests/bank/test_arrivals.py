@@ -82,6 +82,9 @@ def test_advice_says_what_is_left_to_do():
 
 def test_advice_names_three_doubts():
     doubts = [Doubt("法", f"第{number}条", f"《法》第{number}条没有登记", "请登记") for number in "一二三四五"]
-    assert advice(0, 0, InDoubt(7, tuple(doubts[:1]))) == "7题的依据还不能用，启用前请先办理：《法》第一条没有登记，请登记。"
+    assert (
+        advice(0, 0, InDoubt(7, tuple(doubts[:1])))
+        == "7题的依据还不能用，启用前请先办理：《法》第一条没有登记，请登记。"
+    )
     told = str(advice(0, 0, InDoubt(7, tuple(doubts))))
     assert ("第三条" in told, "第四条" in told, told.endswith("另有2处依据也须办理。")) == (True, False, True)
