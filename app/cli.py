@@ -33,8 +33,9 @@ from app.roster.service import create_admin, renew_admin
 from app.roster.sign_in.rules import check_new_password
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
 
+    from app.bank.own import PutBack
     from app.core.wiring import Services
 
 FACTORY = "app.main:from_environment"
@@ -179,6 +180,7 @@ def import_questions(path: Path, bureau: str | None, dry_run: bool) -> None:
             f"《{name}》登记的文本有变化，原来的确认已经失效，待它确认的题目回到待复核。请对照新文本核对后重新确认："
             f"lianbing confirm-basis '{name}' --by 姓名 --on 日期"
         )
+    _tell_put_back(report.put_back)
 
 
 @main.command("export-questions")
@@ -214,6 +216,7 @@ def confirm_basis(instrument: str, by: str | None, on: dt.datetime | None, note:
         click.echo(f"《{done.name}》没有变化。")
     elif withdraw:
         click.echo(f"已撤回《{done.name}》的确认，{len(done.questions)}题回到待复核。")
+        _tell_put_back(done.put_back)
     else:
         click.echo(f"已确认《{done.name}》，{len(done.questions)}题转为启用。")
 
@@ -329,6 +332,15 @@ def bench_draw_command(rounds: int) -> None:
 def bench_notices_command(officers: int, branches: int, rounds: int) -> None:
     """Seconds and memory in which the notices of a whole province's contest are planned, slot by slot."""
     bench_notices.notices(officers=officers, branches=branches, rounds=rounds)
+
+
+def _tell_put_back(put_back: Sequence[PutBack]) -> None:
+    if put_back:
+        units = "、".join(f"{one.unit}{one.questions}题" for one in put_back)
+        click.echo(
+            f"各单位自己的题目中，有{sum(one.questions for one in put_back)}题的依据不再可靠，回到待复核：{units}。"
+            "请转告这些单位的管理员：依据确认或改正后，在题目状态中重新启用。"
+        )
 
 
 def _print_report(report: Any) -> None:

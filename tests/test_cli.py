@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from app.cli import BANK, main
-from tests.bank.banks import INSTRUMENTS, question, write_bank
+from tests.bank.banks import FACTS, INSTRUMENTS, question, write_bank
 from tests.times import SECRET
 
 ROSTER = "工号,姓名,手机号,单位\n梅江001,张三,19900000001,梅江分局\n梅江002,李四,19900000002,梅江分局\n"
@@ -291,3 +291,20 @@ def test_an_import_tells_whose_confirmation_lapsed(operator: Operator, tmp_path:
     told = operator.run("import-questions", str(folder)).output
     assert "《行政处罚法》登记的文本有变化，原来的确认已经失效" in told
     assert "lianbing confirm-basis '行政处罚法' --by 姓名 --on 日期" in told
+
+
+def test_the_operator_is_told_whose_own_questions_wait_again(bureau: Operator, tmp_path: Path) -> None:
+    doubtful = {"confidence": "medium", "force_check": "unverified_after_2026-08-15"}
+    folder, own = tmp_path / "bank", tmp_path / "own"
+    write_bank(folder, [question(state="to_confirm")], facts=[FACTS[0] | doubtful, FACTS[1]])
+    bureau.run("import-questions", str(folder))
+    confirm = ("confirm-basis", "行政处罚法", "--by", "法制科 李明", "--on", "2026-08-20")
+    bureau.run(*confirm)
+    bureau.run("import-questions", str(write_bank(own, [question("市-1")])), "--bureau", "市局")
+    reviewed = "UPDATE question SET state = 'in_use' WHERE code = '市-1' RETURNING code"  # as if two people had
+    told = "各单位自己的题目中，有1题的依据不再可靠，回到待复核：市局1题。"
+    assert bureau.ask(reviewed) == "市-1"
+    assert told in bureau.run(*confirm[:2], "--withdraw").output
+    assert bureau.ask(reviewed) == "市-1"
+    assert told in bureau.run("import-questions", str(folder)).output
+    assert told not in bureau.run("import-questions", str(folder)).output

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, NamedTuple
 
-from app.bank.entries import DRAFT, IN_USE, RETIRED, content_hash
+from app.bank.entries import DRAFT, IN_USE, RETIRED, TO_CONFIRM, content_hash
 from app.bank.life.rules import REVIEWED
 
 if TYPE_CHECKING:
@@ -13,9 +13,12 @@ if TYPE_CHECKING:
 
     from app.bank.checking import Located
     from app.bank.entries import Entry, Plan
+    from app.bank.footing import InDoubt
 
 BY_REVIEW = (REVIEWED, IN_USE)
 """States that take a second person's word (INSTRUMENTS.md section 10, rule 10): no file gives them."""
+
+_NAMED = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,8 +41,9 @@ def arrive(questions: Iterable[Located], held: Mapping[str, Stood]) -> Arrivals:
     """Return what a file's questions become, `held` being the unit's questions by code.
 
     What the file does not say stays as it stands. 已核 and 启用 become a draft, unless the text is the one that stands:
-    then its state stays. A file puts a text that stands back (草稿, 待复核, 停用), never on, and never lifts 停用;
-    a new text of a question that its basis retired is a draft.
+    then its state stays. A file puts a text that stands back (草稿, 待复核, 停用), never on, and never lifts 停用:
+    待复核 is no way on for a draft either. 停用 of a question that its basis retired is final; a new text of it is a
+    draft.
     """
     entries, kept = [], []
     for question in questions:
@@ -67,9 +71,9 @@ def _completed(question: Located, stood: Entry) -> Entry:
 
 
 def _stays(said: str | None, stood: Stood, *, same: bool) -> bool:
-    if stood.entry.state == RETIRED and stood.would_be is None:
-        return True
-    return same and (said is None or said in BY_REVIEW or stood.entry.state == RETIRED)
+    if stood.entry.state == RETIRED:
+        return stood.would_be is None or (same and said != RETIRED)
+    return same and (said is None or said in BY_REVIEW or (stood.entry.state, said) == (DRAFT, TO_CONFIRM))
 
 
 def _given(said: str | None) -> str:
@@ -78,15 +82,28 @@ def _given(said: str | None) -> str:
 
 def drafts(plan: Plan) -> int:
     """Count the questions that an import makes drafts."""
-    written = [*plan.created, *(entry for _, entry in (*plan.revised, *plan.restated))]
-    return sum(entry.state == DRAFT for entry in written)
+    return sum(entry.state == DRAFT for entry in _written(plan))
 
 
-def advice(draft: int, kept: int) -> str | None:
-    """Return what to do next after an import, None where nothing is left to do."""
+def to_use(plan: Plan, arrivals: Arrivals) -> list[Entry]:
+    """Return the questions that still have to come into use: written ones, and those that their file says more of."""
+    codes = {entry.code for entry in _written(plan)} | set(arrivals.kept)
+    return [entry for entry in arrivals.entries if entry.code in codes and entry.state != RETIRED]
+
+
+def _written(plan: Plan) -> list[Entry]:
+    return [*plan.created, *(entry for _, entry in (*plan.revised, *plan.restated))]
+
+
+def advice(draft: int, kept: int, law: InDoubt) -> str | None:
+    """Return what to do next after an import, None where nothing is left to do; at most three doubts are named."""
     said = []
     if draft:
         said.append(f"{draft}题存为草稿，由另一位管理员复核后启用。")
     if kept:
         said.append(f"{kept}题保持系统中现有的状态：导入不代替复核，也不恢复停用的题目，请在题目状态中办理。")
+    if law.questions:
+        said.append(f"{law.questions}题的依据还不能用，启用前请先办理：")
+        said += [f"{one.lacks}，{one.todo}。" for one in law.doubts[:_NAMED]]
+        said += [f"另有{left}处依据也须办理。"] if (left := len(law.doubts) - _NAMED) > 0 else []
     return "".join(said) or None

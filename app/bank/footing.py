@@ -6,22 +6,40 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.bank.checking import usable, whole_article
-from app.bank.entries import IN_USE, Basis
+from app.bank.entries import Basis
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-    from app.bank.checking import Fact, InstrumentEntry, Located, Register
-    from app.bank.entries import Problem
+    from app.bank.checking import Fact, Register
+    from app.bank.entries import Entry
+
+_UNREGISTERED = (
+    "请改正条号；条号无误的，请系统运维人员在 question_bank/law/facts.jsonl 登记该条，再运行 lianbing import-questions"
+)
+_UNCONFIRMED = "请法制人员核对后确认该文书（依据登记中的“确认”，或命令 lianbing confirm-basis）"
 
 
 class Doubt(NamedTuple):
-    """A cited article on which no question in use may rest, and what to do about it."""
+    """A cited article on which no question in use may rest: what is in doubt, and what to do about it."""
 
     instrument: str
     article: str
-    said: str
+    lacks: str
+    todo: str
+
+    @property
+    def said(self) -> str:
+        """What to tell who wants the question in use."""
+        return f"{self.lacks}，以它为依据的题目不能启用；{self.todo}。"
+
+
+class InDoubt(NamedTuple):
+    """How many questions rest on law in doubt, and what is in doubt, each once."""
+
+    questions: int = 0
+    doubts: tuple[Doubt, ...] = ()
 
 
 class Footing:
@@ -45,14 +63,19 @@ class Footing:
         found = [self._doubt(one.instrument, whole_article(one.article)) for one in basis]
         known = [fact for name in facts if (fact := (self._register.facts or {}).get(name)) is not None]
         found += [self._doubtful(fact.instrument, fact.article, [fact]) for fact in known]
-        return list({(one.instrument, one.said): one for one in found if one is not None}.values())
+        return list({one.lacks: one for one in found if one is not None}.values())
+
+    def in_doubt(self, entries: Iterable[Entry]) -> InDoubt:
+        """Return how many of these questions may not come into use as they are, and why."""
+        found = [doubts for entry in entries if (doubts := self.doubts(entry.basis, entry.facts))]
+        return InDoubt(len(found), tuple({one.lacks: one for doubts in found for one in doubts}.values()))
 
     def _doubt(self, instrument: str, article: str) -> Doubt | None:
         facts = self._articles.get(Basis(instrument, article), [])
         if facts or instrument not in self._told:
             return self._doubtful(instrument, article, facts)
-        said = f"《{instrument}》{article}没有登记条文事实，无从核对，不能启用；请改正条号，或把题目存为草稿。"
-        return Doubt(instrument, article, said)
+        lacks = f"《{instrument}》{article}没有登记条文事实，无从核对"
+        return Doubt(instrument, article, lacks, _UNREGISTERED)
 
     def _doubtful(self, instrument: str, article: str, facts: list[Fact]) -> Doubt | None:
         one = self._register.instruments.get(instrument)
@@ -61,25 +84,9 @@ class Footing:
         sure = [fact for fact in facts if usable(fact, one)]
         if any(self._holds(fact.valid_from, fact.valid_to) for fact in sure) or (not facts and one.confirmed_by):
             return None
-        said = f"《{instrument}》{article}在{self._day}不是现行规定，不能启用；请按现行规定改写题目。"
         if not sure and not one.confirmed_by:
-            said = _unconfirmed(one)
-        return Doubt(instrument, article, said)
+            return Doubt(instrument, article, f"《{one.name}》的现行效力还没有人确认", _UNCONFIRMED)
+        return Doubt(instrument, article, f"《{instrument}》{article}在{self._day}不是现行规定", "请按现行规定改写题目")
 
     def _holds(self, first: dt.date, last: dt.date | None) -> bool:
         return first <= self._day and (last is None or self._day <= last)
-
-
-def _unconfirmed(one: InstrumentEntry) -> str:
-    return (
-        f"《{one.name}》的现行效力还没有人确认，以它为依据的题目不能启用；请法制人员核对后确认该文书"
-        f"（依据登记中的“确认”，或命令 lianbing confirm-basis），或把题目存为草稿。"
-    )
-
-
-def footing_problems(questions: Iterable[Located], footing: Footing) -> Iterator[Problem]:
-    """Yield what is in doubt about the questions that their file wants in use."""
-    for question in questions:
-        if question.whole and question.entry.state == IN_USE:
-            for doubt in footing.doubts(question.entry.basis, question.entry.facts):
-                yield question.problem("basis", doubt.said)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import select
 
@@ -15,6 +15,7 @@ from app.bank.models import Question, QuestionRevision
 from app.bank.queries import facts_of_register, register
 from app.core import audit
 from app.core.clock import local_day
+from app.roster.models import Unit
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -33,8 +34,15 @@ def doubts_about(revision: QuestionRevision, footing: Footing) -> list[Doubt]:
     return footing.doubts((Basis(one["instrument"], one["article"]) for one in revision.basis), revision.facts)
 
 
-async def put_back_own(session: AsyncSession, now: dt.datetime) -> bool:
-    """Let units' own questions in use wait (待复核) that nothing vouches for any more; return whether there were any.
+class PutBack(NamedTuple):
+    """A unit by name, and how many of its own questions wait again."""
+
+    unit: str
+    questions: int
+
+
+async def put_back_own(session: AsyncSession, now: dt.datetime) -> tuple[PutBack, ...]:
+    """Let units' own questions in use wait (待复核) that nothing vouches for any more; return whose, and how many.
 
     Call it behind the bank's lock, after a change of the register, and raise the bank's version. Each unit's audit
     names its own questions only.
@@ -74,4 +82,5 @@ async def put_back_own(session: AsyncSession, now: dt.datetime) -> bool:
             subject=("bank", unit_id),
             after={"unit_id": str(unit_id), "to_confirm": codes},
         )
-    return bool(back)
+    names = await session.execute(select(Unit.id, Unit.name).where(Unit.id.in_(back)).order_by(Unit.name, Unit.id))
+    return tuple(PutBack(row.name, len(back[row.id])) for row in names)

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from app.bank.entries import DRAFT, IN_USE, STATES, TRUE_FALSE
+from app.bank.entries import DRAFT, STATES, TRUE_FALSE
 from app.bank.files import MOST_QUESTIONS, Raw
 from app.bank.sheets import cited, difficulty_of, facts_of, key_of, key_problem, known_kind, known_state
 from app.bank.shown import emptied, has_blank, marks
@@ -289,7 +289,7 @@ def _raw(one: _Draft) -> Raw:
         "explanation": one.text("explanation"),
         "basis": basis,
         "facts": facts_of(one.text("facts")),
-        "state": known_state(one.text("state") or STATES[IN_USE if basis else DRAFT]),
+        "state": known_state(one.text("state") or STATES[DRAFT]),
     }
     return Raw(one.row, values, tuple(problems), frozenset(name for name in _MAY_BE_SILENT if not one.text(name)))
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from app.bank.entries import Plan, Problem
     from app.bank.files import Reading
+    from app.bank.footing import InDoubt
+    from app.bank.own import PutBack
 
 
 class RowError(NamedTuple):
@@ -29,7 +31,8 @@ class ImportReport:
     """What an import did, or (`errors`) why it wrote nothing; `id` is None where nothing was to be written.
 
     `missing` counts questions that the tables hold and the files do not: of the shipped bank they are retired now,
-    a bureau's own stay as they are. `lapsed` are instruments whose confirmation was of another text. Of the questions,
+    a bureau's own stay as they are. `lapsed` are instruments whose confirmation was of another text, `put_back` units
+    whose own questions the register no longer vouches for. Of the questions,
     `drafts` became drafts, `kept` keep a state other than the file's, and `advice` says what to do next. `unlisted`
     counts what the last error speaks of without listing it.
     """
@@ -45,6 +48,7 @@ class ImportReport:
     advice: str | None = None
     errors: tuple[RowError, ...] = ()
     lapsed: tuple[str, ...] = ()
+    put_back: tuple[PutBack, ...] = ()
     unlisted: int = 0
 
 
@@ -67,10 +71,13 @@ def _row_error(problem: Problem, names: dict[str, str]) -> RowError:
     )
 
 
-def reported(import_id: uuid.UUID | None, rows: int, plan: Plan, kept: int | None) -> ImportReport:
-    """Return the report of an import by `plan`; `kept` is None for the shared bank, whose states its files give."""
+def reported(import_id: uuid.UUID | None, rows: int, plan: Plan, kept: int | None, law: InDoubt) -> ImportReport:
+    """Return the report of an import by `plan`; `kept` is None for the shared bank, whose states its files give.
+
+    `law` tells what keeps a unit's own questions from use.
+    """
     report = ImportReport(import_id, rows, len(plan.created), plan.changed, plan.unchanged, len(plan.missing))
     if kept is None:
         return report
     made = drafts(plan)
-    return dataclasses.replace(report, drafts=made, kept=kept, advice=advice(made, kept))
+    return dataclasses.replace(report, drafts=made, kept=kept, advice=advice(made, kept, law))

@@ -115,7 +115,8 @@ async def import_questions(
     stem, and what a file does not say stays as it stands.
 
     A new text is a draft until another administrator has reviewed it, whatever its file says (`drafts`, `advice`); an
-    unchanged text keeps its state, and what was retired stays so (`kept`). 启用 on law that nobody confirmed is an error.
+    unchanged text keeps its state, and what was retired stays so (`kept`). Law that nobody confirmed or registered is
+    told in `advice`; it keeps the question from 启用, not from the bank.
     """
     if caller.unit_kind not in {UnitKind.BUREAU, UnitKind.PROVINCE}:
         raise Forbidden("题目归市局或省厅所有，请由市局或省厅的管理员导入。")
@@ -187,6 +188,7 @@ def _book(content: bytes, name: str) -> Response:
 def _wire(report: ImportReport, dry_run: bool) -> dict[str, Any]:
     shown = dataclasses.asdict(report)
     del shown["lapsed"]  # of the shared register, which no upload brings
+    del shown["put_back"]
     del shown["unlisted"]
     shown["errors"] = [error._asdict() for error in report.errors]
     return {**shown, "id": str(report.id) if report.id else None, "dry_run": dry_run}

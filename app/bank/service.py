@@ -6,10 +6,10 @@ import asyncio
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from app.bank.arrivals import arrive
+from app.bank.arrivals import arrive, to_use
 from app.bank.balance import balance_errors, balance_of, balance_warnings
 from app.bank.changing import lock_bank, raise_version
 from app.bank.checking import (
@@ -28,7 +28,7 @@ from app.bank.craft import craft_errors, craft_warnings, expiring
 from app.bank.entries import IN_USE, RETIRED, TO_CONFIRM, Entry, Plan, content_hash, option_ids, plan_import
 from app.bank.expecting import expected_errors
 from app.bank.files import Reading, read_directory, read_expected, read_register
-from app.bank.footing import footing_problems
+from app.bank.footing import InDoubt
 from app.bank.life.steps import note_steps, states_of
 from app.bank.life.stops import keep_stops
 from app.bank.listing import news_of
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from app.bank.own import PutBack
     from app.bank.reporting import ImportReport
 
 
@@ -116,8 +117,6 @@ async def import_directory(
         reading.register = await register(session)
     _as_registered(reading)
     problems = [*reading.problems, *await asyncio.to_thread(bank_problems, reading.questions, reading.register)]
-    if unit_id is not None:
-        problems += footing_problems(reading.questions, await footing_on(session, local_day(now)))
     if problems:
         return refused(reading, problems, {})
     return await _take_over(session, reading, unit_id=unit_id, now=now, actor_id=actor_id)
@@ -136,9 +135,10 @@ async def import_upload(
     """Take over an uploaded file as a unit's own questions, or (`dry_run`) say what would happen.
 
     `sheet` tells that the file's author knows columns, not fields. What the file has in use must rest on instruments in
-    force today, registered and confirmed, unless it is held just so: that its basis lapsed since is no news. A new text
-    is a draft all the same, for two people put a question into use (app/bank/arrivals.py). Any error: the report lists
-    them, the first thousand of very many, and nothing was written.
+    force today, unless it is held just so: that its basis lapsed since is no news. A new text is a draft all the same,
+    for two people put a question into use (app/bank/arrivals.py); that its law is not registered or confirmed is told
+    (`advice`) and refused only then. Any error: the report lists them, the first thousand of very many, and nothing was
+    written.
     """
     reading.register = await register(session)
     _as_registered(reading)
@@ -147,12 +147,11 @@ async def import_upload(
         *reading.problems,
         *await asyncio.to_thread(bank_problems, reading.questions, reading.register),
         *force_problems(news, reading.register, local_day(now)),
-        *footing_problems(news, await footing_on(session, local_day(now))),
     ]
     if problems:
         return refused(reading, problems, COLUMNS if sheet else {})
     if dry_run:
-        return reported(None, reading.rows, *await _planned(session, reading, unit_id))
+        return reported(None, reading.rows, *await _planned(session, reading, unit_id, local_day(now)))
     return await _take_over(session, reading, unit_id=unit_id, now=now, actor_id=actor_id)
 
 
@@ -174,13 +173,17 @@ def _as_registered(reading: Reading) -> None:
     ]
 
 
-async def _planned(session: AsyncSession, reading: Reading, unit_id: uuid.UUID | None) -> tuple[Plan, int | None]:
-    """Return what the files change, and (None for the shared bank) how many keep a state other than the files'."""
-    entries, kept = [question.entry for question in reading.questions], None
-    if unit_id is not None:
-        arrivals = arrive(reading.questions, await standing_of(session, unit_id))
-        entries, kept = arrivals.entries, len(arrivals.kept)
-    return plan_import(entries, await held_questions(session, unit_id)), kept
+async def _planned(
+    session: AsyncSession, reading: Reading, unit_id: uuid.UUID | None, day: dt.date
+) -> tuple[Plan, int | None, InDoubt]:
+    """Return what the files change, how many keep another state than theirs (None: the shared bank), the law in doubt."""
+    held = await held_questions(session, unit_id)
+    if unit_id is None:
+        return plan_import([question.entry for question in reading.questions], held), None, InDoubt()
+    arrivals = arrive(reading.questions, await standing_of(session, unit_id))
+    plan = plan_import(arrivals.entries, held)
+    footing = await footing_on(session, day)
+    return plan, len(arrivals.kept), footing.in_doubt(to_use(plan, arrivals))
 
 
 async def _take_over(
@@ -199,7 +202,7 @@ async def _take_over(
         freed = _freed(reading, known, confirmed, local_day(now))
         instruments = await _upsert_instruments(session, known)
         await _upsert_facts(session, known)
-    plan, kept = await _planned(session, reading, unit_id)
+    plan, kept, law = await _planned(session, reading, unit_id, local_day(now))
     changed = [held.question_id for held, _ in (*plan.revised, *plan.restated)]
     before = await states_of(session, [*changed, *(held.question_id for held in plan.missing if unit_id is None)])
     await _create(session, plan, unit_id, now, actor_id)
@@ -207,12 +210,12 @@ async def _take_over(
     await keep_stops(session, plan, gone=plan.missing if unit_id is None else ())
     if unit_id is None and plan.missing:
         await session.execute(update(Question), [{"id": one.question_id, "state": RETIRED} for one in plan.missing])
-    put_back = False
+    put_back: tuple[PutBack, ...] = ()
     if unit_id is None:
         await mark_freed(session, freed, now)
         put_back = await put_back_own(session, now)
     await note_steps(session, before, now=now, actor_id=actor_id)
-    report = dataclasses.replace(reported(new_id(), reading.rows, plan, kept), lapsed=lapsed)
+    report = dataclasses.replace(reported(new_id(), reading.rows, plan, kept, law), lapsed=lapsed, put_back=put_back)
     if plan.created or plan.changed or instruments or lapsed or put_back or (unit_id is None and plan.missing):
         await raise_version(session)
     else:
@@ -248,8 +251,10 @@ def _freed(reading: Reading, known: Register, confirmed: frozenset[str], day: dt
 
 
 async def _upsert_facts(session: AsyncSession, shipped: Register) -> None:
-    """Write the facts that are new or differ; those that are gone stay for the questions that once named them."""
+    """Write the facts that are new or differ, delete those that are gone: no own question may rest on them further."""
     held = await facts_of_register(session)
+    if gone := held.keys() - (shipped.facts or {}).keys():
+        await session.execute(delete(LegalFact).where(LegalFact.id.in_(gone)))
     changed = [fact for fact in (shipped.facts or {}).values() if held.get(fact.id) != fact]
     if changed:
         statement = upsert(LegalFact)

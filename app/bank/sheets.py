@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
 
-from app.bank.entries import DRAFT, IN_USE, LETTERS, STATES, TRUE_FALSE
+from app.bank.entries import DRAFT, LETTERS, STATES, TRUE_FALSE
 from app.bank.files import MOST_QUESTIONS, Raw, Reading
 from app.bank.formats import shown_otherwise
 from app.bank.packages import Hostile, check_package
@@ -52,10 +52,12 @@ _DIFFICULTIES = {"": 2, "易": 1, "中": 2, "难": 3, "1": 1, "2": 2, "3": 3}
 _MOST_CITED = 2_000  # signs of a 法律依据 cell
 _MOST_NAMED = 10  # columns of one message
 _PROSE = {"stem", "explanation", *(f"options.{letter}" for letter in LETTERS)}
+_SHOWN = {"code", *_PROSE}  # where 001 is not 1
 _WRITTEN = {"code", "topic", "basis", "facts", *_PROSE}
 _DAY, _TRUTH = "被表格软件存成了日期或时间", "被表格软件存成了是否值（TRUE、FALSE）"
 _FRACTION = "被表格软件存成了百分数、小数或过长的数"
-_FORMATTED = "是设了显示格式的数字（如百分数、固定小数位），或看不出显示格式"
+_FORMATTED = "是设了显示格式的数字（如百分数、固定小数位）"
+_UNSEEN = "看不出显示格式"
 _JUDGED = {"TRUE": "正确", "FALSE": "错误"}
 _RIGHT = {"正确": "A", "对": "A", "√": "A", "错误": "B", "错": "B", "×": "B"}
 
@@ -105,8 +107,9 @@ class _Altered:
     def found(self, content: bytes) -> Mapping[tuple[int, int], str]:
         """Return the odd cells (row from 1, place from 0) with what they are; 100 % is the number 1 but for its format."""
         formatted = shown_otherwise(content) if self._numbers else frozenset[tuple[int, int]]()
-        odd = self._numbers if formatted is None else self._numbers & formatted
-        return {**self._reasons, **dict.fromkeys(odd, _FORMATTED)}
+        if formatted is None:
+            return {**self._reasons, **dict.fromkeys(self._numbers, _UNSEEN)}
+        return {**self._reasons, **dict.fromkeys(self._numbers & formatted, _FORMATTED)}
 
 
 def is_header(row: Sequence[str]) -> bool:
@@ -139,6 +142,7 @@ def table_questions(
         reading.wrong("", None, f"一次最多{MOST_QUESTIONS}题，请分几次导入。")
         return
     _refuse_untitled(reading, number, titles, filled[1:])
+    _refuse_unseen(reading, places, altered or {})
     for number, row in filled[1:]:
         cells = {name: row[place] if place < len(row) else "" for name, place in places.items()}
         yield _question(number, cells, _unlike(number, places, altered or {}))
@@ -181,14 +185,28 @@ def _refuse_untitled(
                 reading.wrong("", at, f"{name}列没有列名，这一行却有内容；请在第{number}行补上列名，或清空这一列。")
 
 
+def _refuse_unseen(reading: Reading, places: Mapping[str, int], altered: Mapping[tuple[int, int], str]) -> None:
+    """Tell once of all numbers in wording whose form the file does not tell: an old .xls, say."""
+    prose = {place for name, place in places.items() if name in _PROSE}
+    unseen = sorted(cell for cell, reason in altered.items() if reason == _UNSEEN and cell[1] in prose)
+    if unseen:
+        number, place = unseen[0]
+        reading.wrong(
+            "",
+            number,
+            f"这个文件（如旧格式 .xls）看不出单元格格式：{xl_rowcol_to_cell(number - 1, place)}等{len(unseen)}格是数字，"
+            "读到的可能不是您看到的内容（如百分数）；请用 Excel 或 WPS 另存为 .xlsx 后再导入。",
+        )
+
+
 def _unlike(
     number: int, places: Mapping[str, int], altered: Mapping[tuple[int, int], str]
 ) -> Iterator[tuple[str, str]]:
     """Yield the fields of a row whose cells hold something else than their author saw, with what to do."""
-    for name in _WRITTEN & places.keys() if altered else ():
-        reason = altered.get((number, places[name]))
-        if reason and (name in _PROSE or reason != _FORMATTED):
-            address = xl_rowcol_to_cell(number - 1, places[name])
+    for name, place in places.items() if altered else ():  # in the sheet's order
+        reason = altered.get((number, place))
+        if name in _WRITTEN and reason and reason != _UNSEEN and (name in _SHOWN or reason != _FORMATTED):
+            address = xl_rowcol_to_cell(number - 1, place)
             yield (
                 name,
                 f"{address}单元格{reason}，读到的可能不是您看到的内容；请把这一格设为“文本”格式后重新填写。",
@@ -201,7 +219,7 @@ def _question(number: int, cells: dict[str, str], unlike: Iterable[tuple[str, st
     options = {letter: cells[f"options.{letter}"] for letter in LETTERS if cells.get(f"options.{letter}")}
     if kind == "true_false" and not options:
         options = dict(TRUE_FALSE)
-    state = known_state(cells.get("state") or STATES[IN_USE])
+    state = known_state(cells.get("state") or STATES[DRAFT])
     basis, unread = cited(cells["basis"]) if cells["basis"] or state == DRAFT else ([], [_NO_BASIS])
     problems += [("basis", said) for said in unread]
     answer = cells["key"]

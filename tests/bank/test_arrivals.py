@@ -9,6 +9,7 @@ import pytest
 from app.bank.arrivals import Stood, advice, arrive
 from app.bank.checking import Located
 from app.bank.entries import STATES, content_hash
+from app.bank.footing import Doubt, InDoubt
 from tests.bank.test_entries import entry
 
 TEXT = entry(explanation="见本条。")
@@ -44,6 +45,11 @@ def test_a_text_that_stands_may_be_put_back(said):
     assert arrived(said, stood("in_use")) == (said, False)
 
 
+def test_a_draft_that_stands_does_not_wait_by_a_file():
+    assert arrived("to_confirm", stood("draft")) == ("draft", True)
+    assert arrived("to_confirm", stood("draft"), stem="改写了（　）。") == ("to_confirm", False)
+
+
 @pytest.mark.parametrize("said", [None, *STATES])
 def test_what_a_person_retired_stays_so_with_any_text(said):
     kept = said not in {None, "retired"}
@@ -54,7 +60,8 @@ def test_what_a_person_retired_stays_so_with_any_text(said):
 @pytest.mark.parametrize("said", [None, "in_use", "retired", "draft"])
 def test_what_its_basis_retired_returns_with_it_and_a_new_text_is_a_draft(said):
     held = stood("retired", "in_use")
-    assert arrived(said, held) == ("in_use", said not in {None, "retired"})  # compared with what its owner said last
+    returns = "retired" if said == "retired" else "in_use"  # compared with what its owner said last
+    assert arrived(said, held) == (returns, said not in {None, "retired"})
     assert arrived(said, held, stem="改写了（　）。") == ("retired" if said == "retired" else "draft", False)
 
 
@@ -68,6 +75,16 @@ def test_what_a_file_does_not_say_stays():
 
 
 def test_advice_says_what_is_left_to_do():
-    assert advice(0, 0) is None
-    assert advice(2, 0) == "2题存为草稿，由另一位管理员复核后启用。"
-    assert str(advice(0, 1)).startswith("1题保持系统中现有的状态")
+    assert advice(0, 0, InDoubt()) is None
+    assert advice(2, 0, InDoubt()) == "2题存为草稿，由另一位管理员复核后启用。"
+    assert str(advice(0, 1, InDoubt())).startswith("1题保持系统中现有的状态")
+
+
+def test_advice_names_three_doubts():
+    doubts = [Doubt("法", f"第{number}条", f"《法》第{number}条没有登记", "请登记") for number in "一二三四五"]
+    assert (
+        advice(0, 0, InDoubt(7, tuple(doubts[:1])))
+        == "7题的依据还不能用，启用前请先办理：《法》第一条没有登记，请登记。"
+    )
+    told = str(advice(0, 0, InDoubt(7, tuple(doubts))))
+    assert ("第三条" in told, "第四条" in told, told.endswith("另有2处依据也须办理。")) == (True, False, True)

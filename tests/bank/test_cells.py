@@ -17,7 +17,7 @@ from tests.roster.sheets import xls
 
 ADVICE = "，读到的可能不是您看到的内容；请把这一格设为“文本”格式后重新填写。"
 DAY, FRACTION = "被表格软件存成了日期或时间", "被表格软件存成了百分数、小数或过长的数"
-FORMATTED = "是设了显示格式的数字（如百分数、固定小数位），或看不出显示格式"
+FORMATTED = "是设了显示格式的数字（如百分数、固定小数位）"
 
 
 def formatted(value: Any, number_format: str, place: str = "F2") -> bytes:
@@ -63,8 +63,9 @@ def test_a_whole_number_that_shows_itself_is_text(number_format):
     assert reading.questions[0].entry.options[0] == ("A", "30")
 
 
-def test_formats_of_codes_and_difficulties_do_not_matter():
-    assert read_upload("a.xlsx", formatted(7, "000", "A2")).problems == []
+def test_a_code_that_shows_otherwise_is_told_and_a_difficulty_is_not():
+    [problem] = read_upload("a.xlsx", formatted(7, "000", "A2")).problems
+    assert (problem.field, problem.detail) == ("code", f"A2单元格{FORMATTED}{ADVICE}")
     assert read_upload("a.xlsx", formatted(3, "0.0", "D2")).questions[0].entry.difficulty == 3
 
 
@@ -81,8 +82,14 @@ def test_a_truth_is_no_answer_of_other_kinds():
 def test_an_old_workbook_tells_no_formats():
     assert read_upload("a.xls", xls([HEADER, SINGLE])).problems == []
     assert read_upload("a.xls", xls([HEADER, [7, *SINGLE[1:]]])).questions[0].entry.code == "7"
-    [problem] = read_upload("a.xls", xls([HEADER, changed(选项A=5)])).problems
-    assert problem.detail == f"F2单元格{FORMATTED}{ADVICE}"
+    numbers = [changed(选项A=5, 选项B=7, 选项C=number) for number in (10, 11, 12)]
+    [problem] = (one for one in read_upload("a.xls", xls([HEADER, *numbers])).problems if not one.field)
+    assert (problem.row, "F2等9格是数字" in problem.detail, "另存为 .xlsx" in problem.detail) == (2, True, True)
+
+
+def test_what_is_odd_about_a_row_is_told_in_the_sheets_order():
+    problems = table(changed(编号=1.5, 题干=2.5, 选项A=3.5, 选项C=4.5, 解析=5.5)).problems
+    assert [one.field for one in problems] == ["code", "stem", "options.A", "options.C", "explanation"]
 
 
 def sheet(**parts: str) -> bytes:

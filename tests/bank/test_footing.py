@@ -80,5 +80,16 @@ def test_facts_that_a_question_names_must_be_usable_too():
     assert [one.instrument for one in found] == ["办法"]
 
 
+def test_what_is_said_for_use_tells_the_way_on():
+    [unregistered], [unconfirmed] = (
+        Footing(KNOWN, DAY).doubts([Basis(law, article)]) for law, article in (("法", "第九条"), ("办法", "第三条"))
+    )
+    assert unregistered.said == (
+        "《法》第九条没有登记条文事实，无从核对，以它为依据的题目不能启用；请改正条号；条号无误的，请系统运维人员在 "
+        "question_bank/law/facts.jsonl 登记该条，再运行 lianbing import-questions。"
+    )
+    assert "请法制人员核对后确认该文书" in unconfirmed.said
+
+
 def test_an_instrument_is_told_once():
     assert len(Footing(KNOWN, DAY).doubts([Basis("办法", "第三条"), Basis("办法", "第三条第一款")], ["lf-3"])) == 1

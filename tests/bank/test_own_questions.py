@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from app.bank.life.service import follow_bases
+from app.bank.own import PutBack
 from app.core.audit import AuditEntry
 from tests.bank.banks import FACTS, INSTRUMENTS, fill, question
 from tests.bank.lives import ask, id_of, put, states
@@ -141,10 +142,10 @@ async def test_a_sheet_without_a_state_column_keeps_the_state(bureau, services):
         (f"《{RULE}》第九百九十九条", "没有登记条文事实，无从核对"),
     ],
 )
-async def test_use_on_law_in_doubt_is_refused(bureau, services, basis, said):
-    answer = await upload(bureau, workbook(HEADER, row(basis)))
-    assert [(one["column"], said in one["detail"]) for one in answer.json()["report"]["errors"]] == [("法律依据", True)]
-    await take(bureau, row(basis, "草稿"))
+async def test_law_in_doubt_is_told_by_an_import_and_refused_for_use(bureau, services, basis, said):
+    for dry_run in ("true", "false"):
+        report = (await upload(bureau, workbook(HEADER, row(basis)), dry_run=dry_run)).json()
+        assert (report["created"], report["drafts"], said in report["advice"]) == (1, 1, True)
     await put(bureau, OWN, "reviewed", "法制员")
     refused = (await put(bureau, OWN, "in_use")).json()
     assert (refused["code"], refused["instruments"], said in refused["detail"]) == ("basis-not-confirmed", [RULE], True)
@@ -155,7 +156,8 @@ async def test_own_questions_come_and_go_with_the_confirmation(bureau, services)
     await take(bureau, row(RULES), row(编号="市-8", 题干="毫不相干的题（　）。"))
     await use(bureau)
     await use(bureau, "市-8")
-    assert (await post(bureau, "withdraw")).json()["moved"] == []
+    withdrawn = (await post(bureau, "withdraw")).json()
+    assert (withdrawn["moved"], withdrawn["put_back"]) == ([], [{"unit": "市局", "questions": 1}])
     assert ((await states(services))[OWN], (await states(services))["市-8"]) == ("to_confirm", "in_use")
     life = (await ask(bureau, "管理员", "GET", f"/questions/{await id_of(bureau, OWN)}/life")).json()
     assert (life["steps"][0]["cause"], life["steps"][0]["to_state"]) == ("basis", "to_confirm")
@@ -172,7 +174,21 @@ async def test_a_register_that_no_longer_vouches_puts_own_questions_back(bureau,
     await take(bureau, row(RULES))
     await use(bureau)
     newer = [{**one, "in_force_from": dt.date(2026, 11, 21)} if one["name"] == RULE else one for one in REGISTER]
-    await fill(services, tmp_path / "s", [question("shared")], instruments=newer, facts=WAITING_FACTS)
+    report = await fill(services, tmp_path / "s", [question("shared")], instruments=newer, facts=WAITING_FACTS)
+    assert (report.put_back, (await states(services))[OWN]) == ((PutBack("市局", 1),), "to_confirm")
+    again = await fill(services, tmp_path / "s", [question("shared")], instruments=newer, facts=WAITING_FACTS)
+    assert again.put_back == ()
+
+
+async def test_a_master_file_is_taken_although_some_of_it_waits(bureau, services):
+    await post(bureau)
+    await take(bureau, row(RULES))
+    await use(bureau)
+    await post(bureau, "withdraw")
+    report = await take(bureau, row(RULES), row(编号="市-8", 题干="毫不相干的题（　）。"))
+    assert (report["created"], report["unchanged"], report["kept"]) == (1, 1, 1)
+    assert "1题的依据还不能用" in report["advice"]
+    assert f"《{RULE}》的现行效力还没有人确认，请法制人员核对后确认该文书" in report["advice"]
     assert (await states(services))[OWN] == "to_confirm"
 
 
@@ -200,3 +216,12 @@ async def test_an_own_question_returns_with_its_basis_if_that_is_sure(town, serv
     await fill(services, tmp_path / "s", [question("shared")], instruments=EXTENDED, facts=facts)
     assert (await follow_bases(services, now=instant("06:00", AFTER))).returned == 1
     assert (await states(services))["市-1"] == ("in_use" if vouched else "to_confirm")
+
+
+async def test_an_own_question_does_not_rest_on_a_fact_that_a_release_withdrew(town, services, tmp_path):
+    await fill(services, tmp_path / "s", [question("shared")])
+    await own(services, town, tmp_path / "own", "市局", [question("市-1", stem="另一题（　）。")])
+    other = {"facts": [FACTS[1]["id"]], "basis": RESTS["basis"]}
+    kept = [{**FACTS[0], "id": "lf-9", "article": "第六十四条"}, FACTS[1]]
+    report = await fill(services, tmp_path / "s", [question("shared", **other)], facts=kept)
+    assert (report.put_back, (await states(services))["市-1"]) == ((PutBack("市局", 1),), "to_confirm")

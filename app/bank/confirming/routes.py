@@ -72,7 +72,10 @@ async def confirm_instrument(name: str, body: ConfirmIn, caller: Keeper, wired: 
     "/instruments/{name}/withdraw", operation_id="withdraw_instrument", responses=problems(400, 401, 403, 404, 422)
 )
 async def withdraw_instrument(name: str, caller: Keeper, wired: Wired, body: WithdrawIn | None = None) -> ConfirmOut:
-    """Take this installation's confirmation back; the questions that rested on it wait again."""
+    """Take this installation's confirmation back; the questions that rested on it wait again.
+
+    That is also so for units' own questions (`put_back`): each comes into use again by an administrator's step.
+    """
     async with wired.database.sessions.begin() as session:
         now = await wired.clock.now(session)
         reason = body.reason if body else None
@@ -83,7 +86,10 @@ async def withdraw_instrument(name: str, caller: Keeper, wired: Wired, body: Wit
 async def _done(wired: Services, done: service.Confirmed) -> ConfirmOut:
     async with wired.database.reads() as session:
         (one,) = await instruments(session, only=done.name)
-    return ConfirmOut.model_validate({"instrument": _wire(one), "changed": done.changed, "moved": done.questions})
+    put_back = [each._asdict() for each in done.put_back]
+    return ConfirmOut.model_validate(
+        {"instrument": _wire(one), "changed": done.changed, "moved": done.questions, "put_back": put_back}
+    )
 
 
 def _wire(one: Registered) -> dict[str, Any]:

@@ -66,9 +66,17 @@ class WithdrawIn(BaseModel):
     reason: Said | None = None
 
 
+class PutBackOut(BaseModel):
+    """A unit, and how many of its own questions wait again."""
+
+    unit: str
+    questions: int
+
+
 class ConfirmOut(BaseModel):
     """The instrument after the act; `moved` are the codes of the questions that it brought into use or sent back."""
 
     instrument: InstrumentOut
     changed: bool
     moved: list[str]
+    put_back: list[PutBackOut] = Field(description="units' own questions that a withdrawal put back to 待复核")

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from app.bank.own import PutBack
+
 
 class InstrumentRepealed(Conflict):
     """What is no longer the law cannot be confirmed to be it."""
@@ -38,11 +40,12 @@ class InstrumentRepealed(Conflict):
 
 @dataclasses.dataclass(frozen=True)
 class Confirmed:
-    """An instrument after the act, and the codes of the shared questions that it moved."""
+    """An instrument after the act, the codes of the shared questions that it moved, and whose own ones wait again."""
 
     name: str
     questions: tuple[str, ...]
     changed: bool
+    put_back: tuple[PutBack, ...] = ()
 
 
 async def confirm(
@@ -110,9 +113,9 @@ async def withdraw(
     await session.flush()
     moved = await _put_back(session, local_day(now))
     back = _noted(session, moved, TO_CONFIRM, f"撤回对《{one.name}》的确认", now, actor_id)
-    await put_back_own(session, now)
+    put_back = await put_back_own(session, now)
     await _told(session, "instrument.withdraw", one, before, _shown(one, None), "waiting", back, now, actor_id, reason)
-    return Confirmed(one.name, tuple(back), changed=True)
+    return Confirmed(one.name, tuple(back), changed=True, put_back=put_back)
 
 
 async def _instrument(session: AsyncSession, name: str) -> Instrument:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import or_, select, text
 
-from app.bank.entries import RETIRED
+from app.bank.entries import DRAFT, RETIRED
 from app.bank.life.models import BasisWarning, Cause, QuestionStep, QuestionStop
 from app.bank.life.rules import FOLLOWS_BASIS, REVIEWED, WARN_DAYS, Force, Standing
 from app.bank.models import Instrument, Question, QuestionBasis
@@ -70,8 +71,16 @@ async def life_of(session: AsyncSession, caller: Caller, question_id: str) -> Li
 
 
 def reviews(steps: Iterable[StepTaken], revision_id: uuid.UUID) -> list[QuestionStep]:
-    """Return the reviews of this text among a question's steps."""
-    return [one.step for one in steps if (one.step.revision_id, one.step.to_state) == (revision_id, REVIEWED)]
+    """Return the reviews of this text that count, of a question's steps, newest first.
+
+    Whoever sends a question back to 草稿, or stops it, takes the reviews before that back; the end of a basis does not.
+    """
+    since = itertools.takewhile(lambda one: not _takes_back(one.step), steps)
+    return [one.step for one in since if (one.step.revision_id, one.step.to_state) == (revision_id, REVIEWED)]
+
+
+def _takes_back(step: QuestionStep) -> bool:
+    return step.cause == Cause.PERSON and step.to_state in {DRAFT, RETIRED}
 
 
 async def _forces(session: AsyncSession, revision_id: uuid.UUID) -> tuple[Force, ...]:

@@ -70,7 +70,7 @@ class LifeOut(BaseModel):
     revision: int
     author_id: uuid.UUID | None = Field(description="录入现有文本的人；null：由命令导入")
     allowed: list[State] = Field(description="可以改成的状态；另须满足双人复核和依据有效")
-    reviews: list[ReviewOut] = Field(description="对现有文本的复核")
+    reviews: list[ReviewOut] = Field(description="对现有文本的复核；退回草稿或停用以前的不算")
     stop: StopOut | None
     steps: list[StepOut]
 
