@@ -236,7 +236,7 @@ async def test_the_clock_of_a_process_looks_after_the_notices(hall: Hall, app: F
         async with asyncio.timeout(60):
             while not await flags(hall):  # noqa: ASYNC110 - it looks at another task's work
                 await asyncio.sleep(0.05)
-    assert tries == [False]
+    assert tries[:1] == [False]  # a second ring may fall into the end
 
 
 async def test_a_process_that_ends_begins_nothing(hall: Hall) -> None:
