@@ -59,10 +59,7 @@ _ANSWER = re.compile(
     r"([A-Fa-fＡ-Ｆａ-ｆ](?:[\s、,，]*+[A-Fa-fＡ-Ｆａ-ｆ])*+|[√✓✔☑×✗✘✕╳☒]|正确|错误|对|错)\s*+[。.]?\s*+"
 )
 """A line of its own that tells the answer without a colon: 答案 B, 正确答案是A."""
-_TICKED = re.compile(
-    rf"\s*+([（(]\s*+(?:(?:[√✓✔☑×✗✘✕╳☒TFXVＴＦＸＶ]|正确|错误|对|错)\s*+)?[）)])(?={_NUMBER.pattern}\Z)[ \t　]*",
-    re.DOTALL,
-)
+_TICKED = re.compile(r"\s*+([（(]\s*+(?:(?:[√✓✔☑×✗✘✕╳☒TFXVＴＦＸＶ]|正确|错误|对|错)\s*+)?[）)])")
 """The bracket of a statement that stands before its number: （√）1. 应当告知。"""
 _OTHER_KINDS = "不定项|填空|简答|问答|论述|名词解释|案例分析|材料分析|计算"
 _HEADING = re.compile(
@@ -195,8 +192,8 @@ class _Parser:
                 self._field(row, _FIELD_OF[found[1] or found[2]], found[3])
         elif self.current and "key" not in self.current.fields and (told := _ANSWER.fullmatch(text)):
             self._field(row, "key", told[1])
-        elif (ticked := _TICKED.match(text)) and (self.kind == "判断" or not _OPTION.fullmatch(text)):
-            self._ticked(row, ticked[1], text[ticked.end() :])
+        elif (ticked := self._ticked(text)) and (numbered := _NUMBER.fullmatch(text, ticked.end())):
+            self._start(row, _number(numbered)).take_stem(row, ticked[1] + numbered[4])
         elif self.current and self._takes_options() and _OPTION.fullmatch(text):
             self.current.take_options(row, text)
         elif (numbered := _NUMBER.fullmatch(text)) and self._begins(number := _number(numbered)):
@@ -221,10 +218,9 @@ class _Parser:
         self.current = _Draft(row, number, self.kind)
         return self.current
 
-    def _ticked(self, row: int, bracket: str, text: str) -> None:
-        """Take a numbered line before whose number its bracket stood."""
-        if numbered := _NUMBER.fullmatch(text):
-            self._start(row, _number(numbered)).take_stem(row, bracket + numbered[4])
+    def _ticked(self, text: str) -> re.Match[str] | None:
+        """Return the bracket that a line begins with; （F） is an option's letter but among statements."""
+        return _TICKED.match(text) if self.kind == "判断" or not _OPTION.fullmatch(text) else None
 
     def _takes_options(self) -> bool:
         return bool(self.current and self.current.stem and "key" not in self.current.fields)

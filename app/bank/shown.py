@@ -35,7 +35,7 @@ _UNIT = re.compile(r"(?:[A-Za-z0-9]|并|分贝|腐蚀性)\s*\Z")
 _FIRM = re.compile(r"[甲乙丙丁某](?:公司|企业|厂|单位|某)?\s*\Z")
 _BLANKS_PLACE = re.compile(r"[是为有于由处在自]\s*\Z")
 _NOUN = re.compile(r"[性物质类级厂司业准区剂料品]\s*\Z")
-_AFTER_END = re.compile(r"(?:\A|[。.！!？?；;])\s*\Z")
+_ENDS = "。.！!？?；;"
 _NEAR = 12  # signs before a bracket that tell what its letter is
 _EMPTY = re.compile(rf"{_OPEN}{_GAP}{_CLOSE}|__")
 _EDGE = re.compile(r"[\s。.，,；;！!？?]*+")
@@ -78,7 +78,7 @@ def _judgement(stem: str, one: re.Match[str], text: str) -> Mark | None:
     says = "√" if text in _RIGHT else "×" if re.fullmatch(_MAYBE, text) else text
     if says not in {"√", "×", "A", "B"}:
         return None
-    if _AFTER_END.search(stem[: one.start()]):
+    if stem[: one.start()].rstrip()[-1:] in _ENDS:  # or at the begin
         return Mark(one.start(), one.end(), says)
     before = _before(stem, one)
     if _UNIT.search(before) or _NOUN.search(before) or not _EDGE.fullmatch(stem[one.end() :]):

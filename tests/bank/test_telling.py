@@ -71,6 +71,12 @@ def test_a_telling_is_refused_in_a_stem_and_in_an_option(text):
     assert "options.C" in dict(parse_entry(question(options=options))[1])
 
 
+def test_a_multiples_letters_beside_a_blank_are_told_where_they_are_the_key():
+    for letters, fields in (("A、B", ["stem"]), ("B、C", [])):
+        stem = f"依照（　）属于（{letters}）。"
+        assert [name for name, _ in parse_entry(question("q-1", "multiple", stem=stem))[1]] == fields
+
+
 @pytest.mark.parametrize(
     "text", ["下列答案是否正确？", "答案A卷共几页？", "提供答案的是谁？", "应选B级防护的是谁？", "答案为错误的有哪些？"]
 )
