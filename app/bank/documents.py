@@ -14,7 +14,7 @@ from docx.table import Table, _Cell
 from app.bank.files import MOST_QUESTIONS
 from app.bank.markup import settle
 from app.bank.packages import PACKAGE, Hostile, check_package
-from app.bank.plain import take_lines
+from app.bank.plain import begins_something, take_lines
 from app.bank.sheets import is_header, table_questions
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def read_document(reading: Reading, content: bytes) -> None:
     for sheet in sheets:
         filled = [(number, row) for number, row in enumerate(sheet, start=1) if any(row)]
         reading.take("", list(table_questions(reading, filled)))
-    if not sheets or any(line.strip() for _, line in lines):
+    if not sheets or any(begins_something(line) for _, line in lines):  # a title beside a table is no question
         take_lines(reading, lines)
 
 

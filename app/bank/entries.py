@@ -278,8 +278,10 @@ def _wording(entry: Entry, fields: _Fields) -> None:
         if _LUMPS_OPTIONS.fullmatch(text):
             fields.wrong(f"options.{letter}", f"“{text[:20]}”不能作选项：选项次序会打乱。请换成独立的说法。")
         if shows_itself_right(text):
-            fields.wrong(f"options.{letter}", "选项里标明了它是答案，作答的人会看到；请删去标记，只在答案里写明。")
-    if shown := shown_answer(entry.stem, entry.key, statement=entry.kind == "true_false"):
+            fields.wrong(
+                f"options.{letter}", "选项里标明了哪个是答案，作答的人会看到；请从选项里删去，只在答案里写明。"
+            )
+    if shown := shown_answer(entry.stem, entry.key, entry.kind):
         fields.wrong(
             "stem",
             f"题干里的“{shown[:20]}”写出了答案，作答的人会看到；请只留空的括号“（　）”。不是答案的，请换一种写法。",

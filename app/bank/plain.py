@@ -9,8 +9,18 @@ from typing import TYPE_CHECKING
 
 from app.bank.entries import DRAFT, STATES, TRUE_FALSE
 from app.bank.files import MOST_QUESTIONS, Raw
-from app.bank.sheets import cited, difficulty_of, facts_of, key_of, key_problem, known_kind, known_state
-from app.bank.shown import emptied, has_blank, marks
+from app.bank.sheets import (
+    bare_answer,
+    cited,
+    difficulty_of,
+    facts_of,
+    key_of,
+    key_problem,
+    known_kind,
+    known_state,
+    letters_of,
+)
+from app.bank.shown import emptied, ends_with, has_blank, marks
 from app.bank.texts import LONGEST_LINE, NO_TOPIC, code_of, too_long
 from app.contests.rules import KINDS
 
@@ -40,26 +50,26 @@ _LETTER = "(?:[（(][ \t]*+[A-Ha-hＡ-Ｈａ-ｈ][ \t]*+[）)][.．、]?|[A-Ha-h
 _OPTION = re.compile(rf"\s*({_LETTER})[ \t　]*(.*)", re.DOTALL)
 _OPTION_WITHIN = re.compile(rf"(?:(?<![ \t　])[ \t　]++|(?<=[）)。？?：:]))(?={_LETTER})")
 _NUMBER = re.compile(
-    r"\s*(?:[（(]\s*([0-9０-９]{1,4})\s*[）)][.．、]?|([0-9０-９]{1,4})\s*(?:[.．](?![0-9０-９])|[、)）])|第([0-9０-９]{1,4})题[.．、:：]?)"
+    r"\s*(?:[（(]\s*([0-9０-９]{1,4})\s*[）)][.．、]?|([0-9０-９]{1,4})\s*(?:[.．](?![0-9０-９](?!\d{3}年))|[、)）])|第([0-9０-９]{1,4})题[.．、:：]?)"
     r"[ \t　]*(.*)",
     re.DOTALL,
 )
+_ANSWER = re.compile(
+    r"\s*+(?:正确|参考|标准)?答案\s*+(?:应?[是为选])?\s*+"
+    r"([A-Fa-fＡ-Ｆａ-ｆ](?:[\s、,，]*+[A-Fa-fＡ-Ｆａ-ｆ])*+|[√✓✔☑×✗✘✕╳☒]|正确|错误|对|错)\s*+[。.]?\s*+"
+)
+"""A line of its own that tells the answer without a colon: 答案 B, 正确答案是A."""
+_TICKED = re.compile(r"\s*+([（(]\s*+(?:(?:[√✓✔☑×✗✘✕╳☒TFXVＴＦＸＶ]|正确|错误|对|错)\s*+)?[）)])")
+"""The bracket of a statement that stands before its number: （√）1. 应当告知。"""
 _OTHER_KINDS = "不定项|填空|简答|问答|论述|名词解释|案例分析|材料分析|计算"
 _HEADING = re.compile(
-    rf"\s*(?:第?[一二三四五六七八九十]{{1,3}}(?:部分)?[、.．：:\s]\s*)?(单项选择|单选|多项选择|多选|判断|{_OTHER_KINDS})(?:选择)?题?"
+    r"\s*(?:(?:第?[一二三四五六七八九十]{1,3}(?:部分)?[、.．：:\s]|[（(][一二三四五六七八九十]{1,3}[）)][、.．]?)\s*)?"
+    rf"(单项选择|单选|多项选择|多选|判断|{_OTHER_KINDS}|选择(?=题))(?:选择)?题?"
     r"\s*(?:[（(：:，,。].*)?"
 )
 _MARKS = {
-    "正确": "A",
-    "对": "A",
-    "√": "A",
-    "T": "A",
-    "TRUE": "A",
-    "错误": "B",
-    "错": "B",
-    "×": "B",
-    "F": "B",
-    "FALSE": "B",
+    **dict.fromkeys(("正确", "对", "√", "T", "TRUE", "V", "是"), "A"),
+    **dict.fromkeys(("错误", "错", "×", "F", "FALSE", "X", "否"), "B"),
 }
 
 
@@ -74,6 +84,8 @@ class _Draft:
     options: list[tuple[str, list[str]]] = field(default_factory=list)
     fields: dict[str, list[str]] = field(default_factory=dict)
     problems: list[tuple[str, str]] = field(default_factory=list)
+    grown: tuple[int, str] | None = None
+    """The first line, with its number, that went on with the last option."""
 
     @property
     def last(self) -> list[str]:
@@ -117,10 +129,18 @@ class _Draft:
         if letter != self._due and all(name != "options" for name, _ in self.problems):
             said = (
                 f"第{row}行的选项{letter}不合次序，这里应当是{self._due}；选项从 A 起依次写，不能缺少、重复或调换，"
-                "请改正并核对答案。不是选项的，请去掉字母前的空格。"
+                "请改正并核对答案。不是选项的，请去掉字母前的空格；若这是新的一题，请在题干前写上题号。"
             )
             self.problems.append(("options", said))
         self.options.append((letter, [text]))
+        self.grown = None
+
+    def go_on(self, row: int, text: str) -> None:
+        """Take a line without a mark."""
+        last = self.last
+        if self.options and last is self.options[-1][1]:
+            self.grown = self.grown or (row, text)
+        last.append(text)
 
 
 def read(reading: Reading, text: str) -> None:
@@ -165,10 +185,15 @@ class _Parser:
             return
         if heading := _HEADING.fullmatch(text):
             self.end()
-            self.kind = heading[1]
+            self.kind = "" if heading[1] == "选择" else heading[1]
         elif named := _FIELD.fullmatch(text):
             for part in _FIELD_WITHIN.split(text):
-                self._field(row, _FIELD.fullmatch(part) or named)
+                found = _FIELD.fullmatch(part) or named
+                self._field(row, _FIELD_OF[found[1] or found[2]], found[3])
+        elif self.current and "key" not in self.current.fields and (told := _ANSWER.fullmatch(text)):
+            self._field(row, "key", told[1])
+        elif (ticked := self._ticked(text)) and (numbered := _NUMBER.fullmatch(text, ticked.end())):
+            self._start(row, _number(numbered)).take_stem(row, ticked[1] + numbered[4])
         elif self.current and self._takes_options() and _OPTION.fullmatch(text):
             self.current.take_options(row, text)
         elif (numbered := _NUMBER.fullmatch(text)) and self._begins(number := _number(numbered)):
@@ -193,6 +218,10 @@ class _Parser:
         self.current = _Draft(row, number, self.kind)
         return self.current
 
+    def _ticked(self, text: str) -> re.Match[str] | None:
+        """Return the bracket that a line begins with; （F） is an option's letter but among statements."""
+        return _TICKED.match(text) if self.kind == "判断" or not _OPTION.fullmatch(text) else None
+
     def _takes_options(self) -> bool:
         return bool(self.current and self.current.stem and "key" not in self.current.fields)
 
@@ -207,8 +236,7 @@ class _Parser:
             or list(one.fields)[-1:] == ["key"]
         )
 
-    def _field(self, row: int, named: re.Match[str]) -> None:
-        name = _FIELD_OF[named[1] or named[2]]
+    def _field(self, row: int, name: str, text: str) -> None:
         one = self.current
         again = one is not None and name in one.fields
         if (
@@ -224,7 +252,7 @@ class _Parser:
         if name in one.fields:
             one.problems.append((name, "写了两次，请删去一次。"))
             return
-        one.fields[name] = [named[3].strip()]
+        one.fields[name] = [text.strip()]
 
     def _text(self, row: int, text: str) -> None:
         one = self.current
@@ -233,7 +261,12 @@ class _Parser:
         elif not one.stem:
             one.take_stem(row, text)
         else:
-            one.last.append(text.strip())
+            one.go_on(row, text.strip())
+
+
+def begins_something(line: str) -> bool:
+    """Whether a line has a number, an option's letter or a field's name, as questions in the plain layout do."""
+    return any(mark.match(line) for mark in (_NUMBER, _OPTION, _FIELD, _ANSWER, _TICKED))
 
 
 def _number(found: re.Match[str]) -> int:
@@ -269,8 +302,13 @@ def _raw(one: _Draft) -> Raw:
     stem = "\n".join(one.stem).strip()
     options = {letter: "\n".join(lines).strip() for letter, lines in one.options}
     kind = known_kind(one.text("kind") or one.kind)
-    stem, answer, unlike = _without_answer(stem, kind, options, one.text("key").rstrip("。."))
+    stem, answer, unlike = _without_answer(stem, kind, options, bare_answer(one.text("key")))
     problems += [("stem", unlike)] if unlike else []
+    if answer and one.grown and not one.text("key"):
+        row, line = one.grown
+        said = f"第{row}行“{line[:20]}”接在选项{one.options[-1][0]}后面；"
+        said += "不是选项的，请另写成“答案：…”或“解析：…”，是选项的，请与选项写在一行。"
+        problems.append(("options", said))
     options, key = _judged(kind, options, answer)
     if key is None:
         problems.append(("key", key_problem(answer)))
@@ -303,19 +341,26 @@ def _without_answer(stem: str, kind: str, options: dict[str, str], answer: str) 
     statement = kind == "true_false" or (not kind and (not options or tuple(fixed.items()) == TRUE_FALSE))
     found = marks(stem, statement=statement)
     said = "".join(mark.says for mark in found)
-    if not found or has_blank(stem, found) or (not statement and not said.isalpha()) or (len(found) > 1 and not answer):
+    several = len(found) > 1 and not (statement and answer)
+    name = any(mark.firm or (statement and not mark.placed) for mark in found)  # perhaps
+    if not found or several or name or has_blank(stem, found) or (not statement and not said.isalpha()):
         return stem, answer, ""
     shown = _judged(kind, options, said)[1]
     if answer and set(shown or ()) != set(key or ()):
+        if not found[0].placed:
+            return stem, answer, ""  # a name, 某地（A）
         shape = f"题干的括号里写着“{said}”，与“答案：{answer[:20]}”不同"
         return stem, answer, f"{shape}，请核对后改正，并把括号空着，写成“（　）”。"
-    return emptied(stem, found), answer or said, ""
+    unlike = ""
+    if statement and not ends_with(stem, found[0]):
+        unlike = f"括号里的“{said}”前后都有文字，可能是改正的话；请把括号写在题干末尾，改正的话另起一行写成“解析：…”。"
+    return emptied(stem, found), answer or said, unlike
 
 
 def _judged(kind: str, options: dict[str, str], answer: str) -> tuple[dict[str, str], list[str] | None]:
     """Return options and key with true and false as every question has them: A 正确, B 错误."""
     if kind not in {"", "true_false"}:
-        return options, key_of(answer)
+        return options, letters_of(answer)
     if not options and (kind or answer.upper() in _MARKS):
         mark = _MARKS.get(answer.upper())
         return dict(TRUE_FALSE), [mark] if mark else key_of(answer)
@@ -323,7 +368,7 @@ def _judged(kind: str, options: dict[str, str], answer: str) -> tuple[dict[str, 
     if sorted(filter(None, marks.values())) == ["A", "B"] and len(marks) == len(TRUE_FALSE):
         mark = marks.get(answer.upper()) or _MARKS.get(answer.upper())
         return dict(TRUE_FALSE), [mark] if mark else None
-    return options, key_of(answer)
+    return options, letters_of(answer)
 
 
 def _kind(options: dict[str, str], key: list[str]) -> str:

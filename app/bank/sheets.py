@@ -51,6 +51,7 @@ _NO_BASIS = "缺少法律依据，请写成《文书简称》第六十三条；�
 _DIFFICULTIES = {"": 2, "易": 1, "中": 2, "难": 3, "1": 1, "2": 2, "3": 3}
 _MOST_CITED = 2_000  # signs of a 法律依据 cell
 _MOST_NAMED = 10  # columns of one message
+_MOST_ABOVE = 20  # rows among which the column names are looked for, to say where they stand
 _PROSE = {"stem", "explanation", *(f"options.{letter}" for letter in LETTERS)}
 _SHOWN = {"code", *_PROSE}  # where 001 is not 1
 _WRITTEN = {"code", "topic", "basis", "facts", *_PROSE}
@@ -58,7 +59,12 @@ _DAY, _TRUTH = "被表格软件存成了日期或时间", "被表格软件存成
 _FRACTION = "被表格软件存成了百分数、小数或过长的数"
 _FORMATTED = "是设了显示格式的数字（如百分数、固定小数位）"
 _UNSEEN = "看不出显示格式"
-_JUDGED = {"TRUE": "正确", "FALSE": "错误"}
+_JUDGED = {
+    **dict.fromkeys(("TRUE", "T", "V", "是"), "正确"),
+    **dict.fromkeys(("FALSE", "F", "X", "否"), "错误"),
+}
+_AROUND_ANSWER = " \t\n()[]【】〔〕。.,、;"
+_ONE_FORM = str.maketrans({**dict.fromkeys("✓✔☑", "√"), **dict.fromkeys("✗✘✕╳☒", "×")})
 _RIGHT = {"正确": "A", "对": "A", "√": "A", "错误": "B", "错": "B", "×": "B"}
 
 
@@ -135,6 +141,9 @@ def table_questions(
     """
     number, header = filled[0]
     titles = [_title(cell) for cell in header]
+    if not is_header(header) and (lower := next((at for at, row in filled[1:_MOST_ABOVE] if is_header(row)), None)):
+        reading.wrong("", number, f"列名要写在第一行，现在写在第{lower}行；请删去它上面的各行（如标题）后再导入。")
+        return
     places = _places(reading, number, titles)
     if places is None:
         return
@@ -160,7 +169,7 @@ def _places(reading: Reading, number: int, titles: Sequence[str]) -> dict[str, i
             reading.wrong("", number, f"列“{title}”出现了两次，请删去一列。")
     missing = [COLUMNS[name] for name in COLUMNS if name not in {*places, *_OPTIONAL, "options"}]
     if missing:
-        reading.wrong("", number, f"缺少这些列：{'、'.join(missing)}；请补上列名。")
+        reading.wrong("", number, f"缺少这些列：{'、'.join(missing)}；请补上列名，列名要写在第一行。")
     if unknown:
         named = "、".join(unknown[:_MOST_NAMED]) + (f"等{len(unknown)}列" if len(unknown) > _MOST_NAMED else "")
         reading.wrong(
@@ -225,7 +234,7 @@ def _question(number: int, cells: dict[str, str], unlike: Iterable[tuple[str, st
     answer = cells["key"]
     if kind == "true_false":  # a spreadsheet's own truth
         answer = _JUDGED.get(answer.upper(), answer)
-    key = key_of(answer)
+    key = key_of(answer) if kind == "true_false" else letters_of(answer)
     if key is None:
         problems.append(("key", key_problem(answer)))
     for name, value, known in (("kind", kind, KINDS), ("state", state, STATES)):
@@ -281,11 +290,20 @@ def _not_among(text: str, known: Mapping[str, str]) -> str:
     )
 
 
+def bare_answer(text: str) -> str:
+    """Return an answer without brackets and stops around it, in letters of one width; ticks and crosses of one form."""
+    return unicodedata.normalize("NFKC", text).strip(_AROUND_ANSWER).translate(_ONE_FORM)
+
+
 def key_of(text: str) -> list[str] | None:
     """Return the letters of an answer (ABD, A、B, 正确, ×); None where it is no answer."""
-    if text in _RIGHT:
-        return [_RIGHT[text]]
-    letters = _BETWEEN_LETTERS.sub("", unicodedata.normalize("NFKC", text).upper())
+    bare = bare_answer(text)
+    return [_RIGHT[bare]] if bare in _RIGHT else letters_of(bare)
+
+
+def letters_of(text: str) -> list[str] | None:
+    """Return the letters of a choice's answer; None where it holds anything else, 正确 and √ too."""
+    letters = _BETWEEN_LETTERS.sub("", bare_answer(text).upper())
     return list(letters) if _LETTERS_ONLY.fullmatch(letters) else None
 
 

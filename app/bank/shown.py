@@ -17,19 +17,31 @@ _TICK, _CROSS = "[√✓✔☑]", "[×✗✘✕╳☒]"
 _SURE = rf"(?i:{_TICK}|{_CROSS}|正确|错误|对|错|true|false)"
 _MAYBE = "(?i:[TFXVＴＦＸＶ]|是|否)"
 _LETTERS = "|".join(
-    rf"[{one}](?:[\s、,，;；/.]*+[{one}])*+" for one in ("A-HＡ-Ｈ", "a-hａ-ｈ")
+    rf"[{one}](?:[\s、,，;；/.]*+[{one}])*+" for one in ("A-FＡ-Ｆ", "a-fａ-ｆ")
 )  # of one size: 镉（Cd） is an element
 _MARK = rf"(?P<{{0}}>{_SURE}|{_LETTERS}|{_MAYBE})"
 _SHOWN = re.compile(
-    rf"(?<!并){_OPEN}{_GAP}{_MARK.format('within')}{_GAP}{_CLOSE}|(?<!_)_++{_GAP}{_MARK.format('above')}{_GAP}_++"
+    rf"{_OPEN}{_GAP}{_MARK.format('within')}{_GAP}{_CLOSE}|(?<!_)_++{_GAP}{_MARK.format('above')}{_GAP}_++"
 )
-"""苯并[a]芘 is a substance."""
 _BARE = re.compile(rf"\A\s*+({_TICK}|{_CROSS})|({_TICK}|{_CROSS})\s*+\Z")
-_TOLD = re.compile(rf"答案{_GAP}{_CLOSE}?{_GAP}[:：]{_GAP}(?:{_SURE}|[A-Ha-hＡ-Ｈａ-ｈ])")
+_TOLD = re.compile(
+    rf"答案{_GAP}{_CLOSE}?{_GAP}(?:[:：]{_GAP}{_SURE}"
+    rf"|(?:应?[是为选]|[:：])?{_GAP}(?:{_TICK}|{_CROSS}|[A-Fa-fＡ-Ｆａ-ｆ](?![A-Za-z0-9卷级类]))"
+    rf"|应?[是为]{_GAP}(?:正确|错误|对|错)(?=[。.；;]?[ \t　]*+(?:\n|\Z)))"
+    rf"|[故应]当?选{_GAP}[A-FＡ-Ｆ](?![A-Za-z0-9级类])"
+)
+_UNIT = re.compile(r"(?:[A-Za-z0-9]|并|分贝|腐蚀性)\s*\Z")
+"""What a letter in brackets belongs to: 50dB（A）, 苯并（a）芘, 腐蚀性（C）."""
+_FIRM = re.compile(r"[甲乙丙丁某](?:公司|企业|厂|单位|某)?\s*\Z")
+_BLANKS_PLACE = re.compile(r"[是为有于由处在自]\s*\Z")
+_NOUN = re.compile(r"[性物质类级厂司业准区剂料品]\s*\Z")
+_ENDS = "。.！!？?；;"
+_NEAR = 12  # signs before a bracket that tell what its letter is
 _EMPTY = re.compile(rf"{_OPEN}{_GAP}{_CLOSE}|__")
 _EDGE = re.compile(r"[\s。.，,；;！!？?]*+")
 _PICKED = re.compile(rf"(?:[（(]{_GAP}(?:{_TICK}|正确答案|正确|对){_GAP}[）)]|{_TICK})\s*+\Z")
 _RIGHT = frozenset({"√", "✓", "✔", "☑", "正确", "对", "TRUE", "T", "V", "是"})
+_KEY_OF = {"√": "A", "×": "B"}
 
 
 class Mark(NamedTuple):
@@ -38,24 +50,60 @@ class Mark(NamedTuple):
     start: int
     end: int
     says: str
+    placed: bool = True
+    """Whether it stands where a blank would: 期限是（B）; elsewhere a letter may be a name."""
+    firm: bool = False
+    """Whether a letter follows 甲公司 or the like, and probably names it."""
 
 
 def marks(stem: str, *, statement: bool) -> list[Mark]:
     """Return the answers that stand in a stem's brackets or above its lines.
 
-    In a statement (判断题) a letter counts at the begin or the end only, where its blank stands: 某厂（A） is a name.
+    In a statement (判断题) a letter counts only at its begin or end, where its blank stands: 毒性（T）, 某厂（A） are names.
     """
     found = []
     for one in _SHOWN.finditer(stem) if len(stem) <= _LONGEST else ():
         text = unicodedata.normalize("NFKC", one["within"] or one["above"]).upper()
-        letters = "".join(sign for sign in text if "A" <= sign <= "H")
-        begins = _EDGE.fullmatch(stem[: one.start()]) is not None
-        at_edge = begins or _EDGE.fullmatch(stem[one.end() :]) is not None
-        if re.fullmatch(_SURE, text) or (statement and at_edge and re.fullmatch(_MAYBE, text)):
-            found.append(Mark(one.start(), one.end(), "√" if text in _RIGHT else "×"))
-        elif letters and len(set(letters)) == len(letters) and (not statement or (at_edge and letters in {"A", "B"})):
-            found.append(Mark(one.start(), one.end(), letters))
-    return found
+        if re.fullmatch(_SURE, text):
+            if statement or not stem.startswith("的", one.end()):  # 下列说法（错误）的是
+                found.append(Mark(one.start(), one.end(), "√" if text in _RIGHT else "×"))
+        elif letter := (_judgement if statement else _letters)(stem, one, text):
+            found.append(letter)
+    firms = {mark.says for mark in found if mark.firm}
+    return [mark for mark in found if not (mark.firm and len(firms) > 1)]  # 甲公司（A）和乙公司（B） are names
+
+
+def _judgement(stem: str, one: re.Match[str], text: str) -> Mark | None:
+    """Return the mark of a statement's T, F, A, B, …, None where it is a name; behind a word it may be one."""
+    says = "√" if text in _RIGHT else "×" if re.fullmatch(_MAYBE, text) else text
+    if says not in {"√", "×", "A", "B"}:
+        return None
+    if stem[: one.start()].rstrip()[-1:] in _ENDS:  # or at the begin
+        return Mark(one.start(), one.end(), says)
+    before = _before(stem, one)
+    if _UNIT.search(before) or _NOUN.search(before) or not _EDGE.fullmatch(stem[one.end() :]):
+        return None
+    return Mark(one.start(), one.end(), says, placed=False)
+
+
+def _before(stem: str, one: re.Match[str]) -> str:
+    return unicodedata.normalize("NFKC", stem[max(0, one.start() - _NEAR) : one.start()])
+
+
+def _letters(stem: str, one: re.Match[str], text: str) -> Mark | None:
+    """Return the mark of a choice's letters in brackets, None where they are a name or a unit."""
+    letters = "".join(sign for sign in text if "A" <= sign <= "F")
+    if not letters or len(set(letters)) < len(letters):
+        return None
+    before = _before(stem, one)
+    if len(letters) > 1 or one["above"]:
+        return Mark(one.start(), one.end(), letters)
+    if _UNIT.search(before):
+        return None
+    firm = _FIRM.search(before) is not None
+    edge = one.start() == 0 or _EDGE.fullmatch(stem[one.end() :]) is not None
+    placed = not firm and (edge or _BLANKS_PLACE.search(before) is not None)
+    return Mark(one.start(), one.end(), letters, placed, firm)
 
 
 def has_blank(stem: str, found: Iterable[Mark]) -> bool:
@@ -72,19 +120,31 @@ def emptied(stem: str, found: Iterable[Mark]) -> str:
     return stem
 
 
-def shown_answer(stem: str, key: Sequence[str], *, statement: bool) -> str | None:
+def shown_answer(stem: str, key: Sequence[str], kind: str) -> str | None:
     """Return the words of a stem that show an answer, None where none do.
 
-    Beside an empty bracket a letter may be a name (甲（A）); it is refused where it equals the key.
+    A letter that does not stand in a blank's place may be a name (甲（A）): it shows what equals the key. Beside an
+    empty bracket a single choice's letter is a name.
     """
-    found = marks(stem, statement=statement)
+    found = marks(stem, statement=kind == "true_false")
+    blank = has_blank(stem, found)
+    said = {_KEY_OF.get(sign, sign) for mark in found for sign in mark.says}
     for mark in found:
-        if statement or not has_blank(stem, found) or sorted(mark.says) == sorted(key):
+        if (kind == "true_false" or not blank) and (mark.placed or said == set(key)):
+            return stem[mark.start : mark.end]
+        if kind == "multiple" and sorted(mark.says) == sorted(key):
             return stem[mark.start : mark.end]
     told = _TOLD.search(stem) or _BARE.search(stem)
     return told.group().strip() if told else None
 
 
+def ends_with(stem: str, mark: Mark) -> bool:
+    """Whether nothing but stops follows a statement's mark, or the statement does where the mark begins it."""
+    if _EDGE.fullmatch(stem[: mark.start]):
+        return "\n" not in stem[mark.end :].strip()
+    return _EDGE.fullmatch(stem[mark.end :]) is not None
+
+
 def shows_itself_right(option: str) -> bool:
-    """Whether an option's text ends in a tick or says that it is the right one."""
-    return _PICKED.search(option) is not None
+    """Whether an option's text ends in a tick, says that it is the right one, or tells the answer."""
+    return _PICKED.search(option) is not None or _TOLD.search(option) is not None
