@@ -71,9 +71,10 @@ def _completed(question: Located, stood: Entry) -> Entry:
 
 
 def _stays(said: str | None, stood: Stood, *, same: bool) -> bool:
-    if stood.entry.state == RETIRED:
-        return stood.would_be is None or (same and said != RETIRED)
-    return same and (said is None or said in BY_REVIEW or (stood.entry.state, said) == (DRAFT, TO_CONFIRM))
+    if stood.entry.state == RETIRED and stood.would_be is None:
+        return True
+    state = stood.would_be or stood.entry.state
+    return same and (said in {None, state, *BY_REVIEW} or (state, said) == (DRAFT, TO_CONFIRM))
 
 
 def _given(said: str | None) -> str:

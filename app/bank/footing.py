@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _UNREGISTERED = (
     "请改正条号；条号无误的，请系统运维人员在 question_bank/law/facts.jsonl 登记该条，再运行 lianbing import-questions"
 )
+_NO_FACT = "请按现行规定核对题目，再改正或删去“事实”一栏的编号"
 _UNCONFIRMED = "请法制人员核对后确认该文书（依据登记中的“确认”，或命令 lianbing confirm-basis）"
 
 
@@ -57,18 +58,23 @@ class Footing:
         """Return what keeps a question with this basis, and these facts where it names some, from use.
 
         A cited article needs one usable fact in force (law register, section 10); an instrument of which no article is
-        registered needs a confirmation, and its articles are the reviewer's to answer for. What is not registered at
-        all, or not in force, is told elsewhere.
+        registered needs a confirmation, and its articles are the reviewer's to answer for. A fact that is named must be
+        registered. An instrument that is not, or is not in force, is told elsewhere.
         """
         found = [self._doubt(one.instrument, whole_article(one.article)) for one in basis]
-        known = [fact for name in facts if (fact := (self._register.facts or {}).get(name)) is not None]
-        found += [self._doubtful(fact.instrument, fact.article, [fact]) for fact in known]
+        found += [self._named(name) for name in facts]
         return list({one.lacks: one for one in found if one is not None}.values())
 
     def in_doubt(self, entries: Iterable[Entry]) -> InDoubt:
         """Return how many of these questions may not come into use as they are, and why."""
         found = [doubts for entry in entries if (doubts := self.doubts(entry.basis, entry.facts))]
         return InDoubt(len(found), tuple({one.lacks: one for doubts in found for one in doubts}.values()))
+
+    def _named(self, name: str) -> Doubt | None:
+        fact = (self._register.facts or {}).get(name)
+        if fact is None:
+            return Doubt("", "", f"登记簿里没有条文事实“{name}”", _NO_FACT)
+        return self._doubtful(fact.instrument, fact.article, [fact])
 
     def _doubt(self, instrument: str, article: str) -> Doubt | None:
         facts = self._articles.get(Basis(instrument, article), [])

@@ -59,6 +59,8 @@ _ANSWER = re.compile(
     r"([A-Fa-fＡ-Ｆａ-ｆ](?:[\s、,，]*+[A-Fa-fＡ-Ｆａ-ｆ])*+|[√✓✔☑×✗✘✕╳☒]|正确|错误|对|错)\s*+[。.]?\s*+"
 )
 """A line of its own that tells the answer without a colon: 答案 B, 正确答案是A."""
+_GLUED = re.compile(r"\s*+([0-9]{1,4})[.．][0-9]")
+"""A number that what follows runs into: 5.30日内告知; or 1.5万元."""
 _TICKED = re.compile(r"\s*+([（(]\s*+(?:(?:[√✓✔☑×✗✘✕╳☒TFXVＴＦＸＶ]|正确|错误|对|错)\s*+)?[）)])")
 """The bracket of a statement that stands before its number: （√）1. 应当告知。"""
 _OTHER_KINDS = "不定项|填空|简答|问答|论述|名词解释|案例分析|材料分析|计算"
@@ -186,6 +188,9 @@ class _Parser:
         if heading := _HEADING.fullmatch(text):
             self.end()
             self.kind = "" if heading[1] == "选择" else heading[1]
+            rest = re.split("[：:]", text, maxsplit=1)[-1]
+            if rest != text and (_NUMBER.fullmatch(rest) or marks(rest, statement=True)):  # 判断题：1. 应当告知。（√）
+                self.line(row, rest)
         elif named := _FIELD.fullmatch(text):
             for part in _FIELD_WITHIN.split(text):
                 found = _FIELD.fullmatch(part) or named
@@ -205,7 +210,8 @@ class _Parser:
     def end(self) -> None:
         """Put the current question by; a line at the top of the file that nothing followed is its title."""
         one = self.current
-        if one and not (one.number is None and not one.options and not one.fields and not self.found):
+        titled = one and one.number is None and not (one.options or one.fields or self.found)
+        if one and not (titled and not marks("".join(one.stem), statement=True)):
             self.found.append(one)
         self.current = None
 
@@ -261,12 +267,20 @@ class _Parser:
         elif not one.stem:
             one.take_stem(row, text)
         else:
+            glued = None if one.number is None or one.last is one.stem else _GLUED.match(text)
+            if glued and int(glued[1]) == (one.number or 0) + 1:
+                said = (
+                    f"第{row}行“{text.strip()[:20]}”像是新的一题；是的，请在题号后加空格，不是的，请与上一行写在一行。"
+                )
+                one.problems.append(("stem", said))
             one.go_on(row, text.strip())
 
 
 def begins_something(line: str) -> bool:
-    """Whether a line has a number, an option's letter or a field's name, as questions in the plain layout do."""
-    return any(mark.match(line) for mark in (_NUMBER, _OPTION, _FIELD, _ANSWER, _TICKED))
+    """Whether a line has a number, an option's letter, a field's name or an answer, as questions in the plain layout do."""
+    return any(mark.match(line) for mark in (_NUMBER, _OPTION, _FIELD, _ANSWER, _TICKED)) or bool(
+        marks(line, statement=True)
+    )
 
 
 def _number(found: re.Match[str]) -> int:
@@ -309,9 +323,10 @@ def _raw(one: _Draft) -> Raw:
         said = f"第{row}行“{line[:20]}”接在选项{one.options[-1][0]}后面；"
         said += "不是选项的，请另写成“答案：…”或“解析：…”，是选项的，请与选项写在一行。"
         problems.append(("options", said))
+    problems += _run_together(one, stem)
     options, key = _judged(kind, options, answer)
     if key is None:
-        problems.append(("key", key_problem(answer)))
+        problems.append(("key", key_problem(answer) + ("" if answer else "集中写在文末的，请移到各题下面。")))
     if not kind:
         kind = _kind(options, key or [])
     basis, unread = cited(one.text("basis"))
@@ -332,6 +347,15 @@ def _raw(one: _Draft) -> Raw:
     return Raw(one.row, values, tuple(problems), frozenset(name for name in _MAY_BE_SILENT if not one.text(name)))
 
 
+def _run_together(one: _Draft, stem: str) -> Iterator[tuple[str, str]]:
+    """Yield what looks like two things in one: 丙日D.丁日, or a stem that is nothing but a bracket."""
+    due = chr(ord("A") + len(one.options))
+    if one.options and (found := re.search(rf"(?<=[^\sA-Za-z0-9]){due}[.．、]", one.options[-1][1][-1])):
+        yield "options", f"选项{one.options[-1][0]}里有“{found.group()}”；若是另一个选项，请在它前面加空格或另起一行。"
+    if stem and not re.search(r"\w", stem):
+        yield "stem", "题干里没有文字；答案请写在各题下面，写成“答案：…”，不要集中写在文末。"
+
+
 def _without_answer(stem: str, kind: str, options: dict[str, str], answer: str) -> tuple[str, str, str]:
     """Return the stem with its brackets empty, the answer (the stem's, where none was given), and what is wrong.
 
@@ -347,10 +371,8 @@ def _without_answer(stem: str, kind: str, options: dict[str, str], answer: str) 
         return stem, answer, ""
     shown = _judged(kind, options, said)[1]
     if answer and set(shown or ()) != set(key or ()):
-        if not found[0].placed:
-            return stem, answer, ""  # a name, 某地（A）
         shape = f"题干的括号里写着“{said}”，与“答案：{answer[:20]}”不同"
-        return stem, answer, f"{shape}，请核对后改正，并把括号空着，写成“（　）”。"
+        return stem, answer, f"{shape}，请核对后改正，并把括号空着；不是答案的，请在题干另留空括号“（　）”。"
     unlike = ""
     if statement and not ends_with(stem, found[0]):
         unlike = f"括号里的“{said}”前后都有文字，可能是改正的话；请把括号写在题干末尾，改正的话另起一行写成“解析：…”。"

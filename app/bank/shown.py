@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -30,11 +31,10 @@ _TOLD = re.compile(
     rf"|应?[是为]{_GAP}(?:正确|错误|对|错)(?=[。.；;]?[ \t　]*+(?:\n|\Z)))"
     rf"|[故应]当?选{_GAP}[A-FＡ-Ｆ](?![A-Za-z0-9级类])"
 )
-_UNIT = re.compile(r"(?:[A-Za-z0-9]|并|分贝|腐蚀性)\s*\Z")
-"""What a letter in brackets belongs to: 50dB（A）, 苯并（a）芘, 腐蚀性（C）."""
+_UNIT = re.compile(r"(?:[A-Za-z]|[苯茚]并|分贝|[腐毒]\w?性)\s*\Z")
+"""What a letter in brackets belongs to: 50dB（A）, 苯并（a）芘, 腐蚀性（C）, 毒性（T）."""
 _FIRM = re.compile(r"[甲乙丙丁某](?:公司|企业|厂|单位|某)?\s*\Z")
 _BLANKS_PLACE = re.compile(r"[是为有于由处在自]\s*\Z")
-_NOUN = re.compile(r"[性物质类级厂司业准区剂料品]\s*\Z")
 _ENDS = "。.！!？?；;"
 _NEAR = 12  # signs before a bracket that tell what its letter is
 _EMPTY = re.compile(rf"{_OPEN}{_GAP}{_CLOSE}|__")
@@ -80,8 +80,7 @@ def _judgement(stem: str, one: re.Match[str], text: str) -> Mark | None:
         return None
     if stem[: one.start()].rstrip()[-1:] in _ENDS:  # or at the begin
         return Mark(one.start(), one.end(), says)
-    before = _before(stem, one)
-    if _UNIT.search(before) or _NOUN.search(before) or not _EDGE.fullmatch(stem[one.end() :]):
+    if _UNIT.search(_before(stem, one)) or not _EDGE.fullmatch(stem[one.end() :]):
         return None
     return Mark(one.start(), one.end(), says, placed=False)
 
@@ -93,7 +92,7 @@ def _before(stem: str, one: re.Match[str]) -> str:
 def _letters(stem: str, one: re.Match[str], text: str) -> Mark | None:
     """Return the mark of a choice's letters in brackets, None where they are a name or a unit."""
     letters = "".join(sign for sign in text if "A" <= sign <= "F")
-    if not letters or len(set(letters)) < len(letters):
+    if not letters or any(one >= other for one, other in pairwise(letters)):  # 曝气生物滤池（BAF）
         return None
     before = _before(stem, one)
     if len(letters) > 1 or one["above"]:
@@ -123,14 +122,15 @@ def emptied(stem: str, found: Iterable[Mark]) -> str:
 def shown_answer(stem: str, key: Sequence[str], kind: str) -> str | None:
     """Return the words of a stem that show an answer, None where none do.
 
-    A letter that does not stand in a blank's place may be a name (甲（A）): it shows what equals the key. Beside an
-    empty bracket a single choice's letter is a name.
+    A letter that does not stand in a blank's place may be a name (甲（A）), and so may a single choice's beside an empty
+    bracket: it shows what equals the key.
     """
     found = marks(stem, statement=kind == "true_false")
     blank = has_blank(stem, found)
     said = {_KEY_OF.get(sign, sign) for mark in found for sign in mark.says}
     for mark in found:
-        if (kind == "true_false" or not blank) and (mark.placed or said == set(key)):
+        free = blank and kind != "true_false"
+        if (mark.placed and not free) or (said == set(key) and not (free and mark.firm)):
             return stem[mark.start : mark.end]
         if kind == "multiple" and sorted(mark.says) == sorted(key):
             return stem[mark.start : mark.end]

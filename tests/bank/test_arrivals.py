@@ -57,12 +57,19 @@ def test_what_a_person_retired_stays_so_with_any_text(said):
     assert arrived(said, stood("retired"), stem="改写了（　）。") == ("retired", kept)
 
 
-@pytest.mark.parametrize("said", [None, "in_use", "retired", "draft"])
-def test_what_its_basis_retired_returns_with_it_and_a_new_text_is_a_draft(said):
+@pytest.mark.parametrize(
+    ("said", "returns"),
+    [(None, "in_use"), ("in_use", "in_use"), ("retired", "retired"), ("draft", "draft"), ("to_confirm", "to_confirm")],
+)
+def test_what_its_basis_retired_returns_with_it_as_last_said_and_a_new_text_is_a_draft(said, returns):
     held = stood("retired", "in_use")
-    returns = "retired" if said == "retired" else "in_use"  # compared with what its owner said last
-    assert arrived(said, held) == (returns, said not in {None, "retired"})
-    assert arrived(said, held, stem="改写了（　）。") == ("retired" if said == "retired" else "draft", False)
+    assert arrived(said, held) == (returns, said == "in_use")
+    new = returns if said in {"retired", "to_confirm"} else "draft"
+    assert arrived(said, held, stem="改写了（　）。") == (new, False)
+
+
+def test_no_file_takes_a_draft_further_whose_basis_ended():
+    assert arrived("to_confirm", stood("retired", "draft")) == ("draft", True)
 
 
 def test_what_a_file_does_not_say_stays():

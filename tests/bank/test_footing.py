@@ -77,7 +77,8 @@ def test_a_cited_article_must_be_known_usable_and_in_force(law, article, said):
 
 def test_facts_that_a_question_names_must_be_usable_too():
     found = Footing(KNOWN, DAY).doubts([Basis("法", "第三条")], ["lf-1", "lf-3", "lf-99"])
-    assert [one.instrument for one in found] == ["办法"]
+    assert [one.instrument for one in found] == ["办法", ""]
+    assert found[1].said.startswith("登记簿里没有条文事实“lf-99”，以它为依据的题目不能启用；请按现行规定核对题目")
 
 
 def test_what_is_said_for_use_tells_the_way_on():

@@ -79,6 +79,11 @@ def test_how_far_the_editors_looked_changes_no_text(newer):
     assert same_text(RULE, HELD, newer, confirmed_on=ON)
 
 
+def test_an_article_that_is_gone_makes_another_text():
+    others = {"lf-9": Fact("lf-9", "行政处罚法", "第一条", dt.date(2021, 7, 15), None, "high", None)}
+    assert not same_text(RULE, HELD, Register(OF_REGISTER, others), confirmed_on=ON)
+
+
 def test_facts_never_held_are_judged_by_their_days():
     assert same_text(RULE, Register(OF_REGISTER), HELD, confirmed_on=ON)
 

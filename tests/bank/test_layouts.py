@@ -112,3 +112,41 @@ def test_a_title_row_above_the_column_names_is_told_with_their_row():
 def test_an_option_out_of_order_may_be_a_question_without_a_number():
     text = ONE.replace("答案：B\n", "") + ONE.replace("1. ", "")
     assert "若这是新的一题，请在题干前写上题号" in read_upload("a.txt", text.encode()).problems[0].detail
+
+
+def refusals(text: str) -> list[str]:
+    return [problem.detail for problem in read_upload("a.txt", text.encode()).problems]
+
+
+def test_a_question_whose_number_runs_into_its_text_is_no_explanation():
+    [said] = refusals("判断题\n4. 应当告知。（√）\n解析：第三条。\n5.30日内告知。（×）\n")
+    assert said.startswith("第4行“5.30日内告知。（×）”像是新的一题")
+    assert refusals("判断题\n4. 应当告知。（√）\n解析：罚款\n1.5万元以上。\n") == []
+
+
+@pytest.mark.parametrize(
+    "line", ["判断题：1. 应当告知。（√）", "判断：企业应当公开信息。（√）", "二、判断题：（×）不必告知。"]
+)
+def test_a_question_in_its_sections_line_is_read(line):
+    assert len(stems(line)) == 1
+
+
+def test_a_sections_remark_is_no_question():
+    assert len(stems(f"二、单选题：每题2分，共20分。\n{ONE}")) == 1
+
+
+def test_options_that_run_together_are_refused():
+    assert refusals(ONE.replace("\nC. ", "C. ")) == ["选项B里有“C.”；若是另一个选项，请在它前面加空格或另起一行。"]
+
+
+def test_a_list_of_answers_is_no_question():
+    said = refusals("判断题\n1. 应当告知（√）。\n2. 不必告知（×）。\n参考答案：\n1.（√）\n")
+    assert said == ["题干里没有文字；答案请写在各题下面，写成“答案：…”，不要集中写在文末。"]
+    assert any(
+        "集中写在文末的，请移到各题下面" in one for one in refusals(f"{ONE.partition('答案')[0]}参考答案\n1.B\n")
+    )
+
+
+def test_a_statement_beside_a_table_is_not_passed_over():
+    reading = read_upload("a.docx", with_table(["一、判断题", "企业应当公开信息。（√）"]))
+    assert sorted(one.entry.kind for one in reading.questions) == ["single", "true_false"]

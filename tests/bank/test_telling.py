@@ -93,14 +93,16 @@ LEGITIMATE = [
     ("true_false", "甲公司（A）应当改正。", "AB"),
     ("single", "夜间限值为多少dB（A）？", "ABC"),
     ("single", "夜间限值为（　）dB（A）。", "ABC"),
-    ("single", "执行一级标准（A），应当（　）。", "ABC"),
+    ("single", "执行一级标准（A），应当（　）。", "BC"),
     ("single", "下列哪项属于国家标准（GB）的特点？", "ABC"),
     ("single", "苯并（a）芘、苯并 (b) 荧蒽的限值是多少？", "ABC"),
     ("single", "具有腐蚀性（C）的废物是哪一种？", "ABC"),
     ("single", "下列做法（错误）的是哪一项？", "ABC"),
     ("single", "甲公司（A）把危废交给乙公司（B），应当处罚谁？", "ABC"),
     ("single", "甲公司（A）排污，应当受何处罚？", "BC"),
-    ("single", "某地（A）的期限多长？", "BC"),
+    ("single", "某地（A）的期限多长，应当（　）？", "BC"),
+    ("single", "甲公司（A）排污，应当（　）。", "ABC"),
+    ("single", "关于曝气生物滤池（BAF），正确的是哪一项？", "ABC"),
 ]
 
 
@@ -143,3 +145,28 @@ async def test_what_an_export_holds_comes_in_again(town, services, tmp_path):
     assert (await upload(town, as_yaml([judged]), file="a.yaml")).status_code == 200
     gift = "::市-4::昼间限值为70dB(A)。{T}".encode()
     assert (await upload(town, gift, file="a.gift")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "stem", "answer"),
+    [
+        ("single", "甲为（　），乙为（B）。", "B"),
+        ("true_false", "应当经主管部门批准（T）", "对"),
+        ("true_false", "须征得相邻企业（F）。", "错"),
+        ("single", "处以（B）罚款。", "A"),
+        ("single", "某地（A）的期限多长？", "B"),
+    ],
+)
+def test_a_letter_that_may_be_the_answer_is_refused(kind, stem, answer):
+    options = "\n" if kind == "true_false" else OPTIONS
+    reading = read_upload("a.txt", f"1. {stem}{options}答案：{answer}\n".encode())
+    assert [problem.field for problem in reading.problems] == ["stem"]
+
+
+@pytest.mark.parametrize(
+    ("stem", "rest"), [("自收到之日起15（B）内提出。", "15（　）内"), ("责令改正，并（B）。", "并（　）。")]
+)
+def test_a_blanks_letter_behind_a_number_or_a_word_is_taken_out(stem, rest):
+    (one,) = read_upload("a.txt", f"1. {stem}{OPTIONS}答案：B\n".encode()).questions
+    assert rest in one.entry.stem
+    assert one.whole

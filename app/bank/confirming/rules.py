@@ -17,12 +17,15 @@ def same_text(name: str, held: Register, shipped: Register, *, confirmed_on: dt.
     """Whether the shipped register still means the text of this instrument that was compared on `confirmed_on`.
 
     Its names, its issuer and its days tell one text from another. Where an instrument is amended in place its days
-    stay, and the days of its articles' facts tell: none may have changed, and no new one begin after the comparison.
+    stay, and the days of its articles' facts tell: none may have changed or gone, and no new one begin after the
+    comparison.
     How far the editors looked (`checked_to`, `note`, a fact's confidence) says nothing of the text.
     """
     if not all(getattr(held.instruments[name], one) == getattr(shipped.instruments[name], one) for one in _TEXT):
         return False
     known = held.facts or {}
+    if any(fact.instrument == name and fact.id not in (shipped.facts or known) for fact in known.values()):
+        return False
     for fact in (shipped.facts or {}).values():
         if fact.instrument != name:
             continue
