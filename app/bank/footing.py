@@ -23,7 +23,10 @@ _UNCONFIRMED = "请法制人员核对后确认该文书（依据登记中的“�
 
 
 class Doubt(NamedTuple):
-    """A cited article on which no question in use may rest: what is in doubt, and what to do about it."""
+    """A cited article on which no question in use may rest: what is in doubt, and what to do about it.
+
+    Without instrument and article: a named fact that the register does not hold.
+    """
 
     instrument: str
     article: str

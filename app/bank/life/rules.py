@@ -93,7 +93,8 @@ class Force(NamedTuple):
 class Standing:
     """What decides over a step: state, ownership, the stop that holds, who wrote and who reviewed the present text.
 
-    `doubts` are about the law that a bureau's own question cites; `would_be` is what the files (or the owner) say of a stopped question, None for one that is not stopped.
+    `doubts` are about the law that a bureau's own question cites; `would_be` is what the files (or the owner) say of a
+    stopped question, None for one that is not stopped.
     """
 
     state: str
@@ -154,7 +155,7 @@ def check_step(standing: Standing, wanted: str, *, actor_id: uuid.UUID, day: dt.
     if wanted == IN_USE and standing.doubts:
         raise BasisNotConfirmed(
             "".join(doubt.said for doubt in standing.doubts),
-            instruments=list(dict.fromkeys(doubt.instrument for doubt in standing.doubts)),
+            instruments=list(dict.fromkeys(doubt.instrument for doubt in standing.doubts if doubt.instrument)),
         )
 
 
