@@ -13,9 +13,10 @@ from docx.table import Table, _Cell
 
 from app.bank.files import MOST_QUESTIONS
 from app.bank.markup import settle
-from app.bank.packages import PACKAGE, Hostile, check_package
+from app.bank.packages import Hostile, check_package
 from app.bank.plain import begins_something, take_lines
 from app.bank.sheets import is_header, table_questions
+from app.roster.imports.spreadsheet import PACKAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

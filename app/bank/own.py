@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import select
 
-from app.bank.checking import Register
 from app.bank.entries import IN_USE, TO_CONFIRM, Basis
 from app.bank.footing import Doubt, Footing
-from app.bank.life.models import Cause, QuestionStep
+from app.bank.life.models import Cause
+from app.bank.life.steps import step_of
 from app.bank.models import Question, QuestionRevision
-from app.bank.queries import facts_of_register, register
+from app.bank.queries import whole_register
 from app.core import audit
 from app.core.clock import local_day
 from app.roster.models import Unit
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 async def footing_on(session: AsyncSession, day: dt.date) -> Footing:
     """Return what the tables' register and facts let questions rest on."""
-    return Footing(Register((await register(session)).instruments, await facts_of_register(session)), day)
+    return Footing(await whole_register(session), day)
 
 
 def doubts_about(revision: QuestionRevision, footing: Footing) -> list[Doubt]:
@@ -59,17 +59,7 @@ async def put_back_own(session: AsyncSession, now: dt.datetime) -> tuple[PutBack
         doubts = doubts_about(revision, footing)
         if not doubts:
             continue
-        session.add(
-            QuestionStep(
-                question_id=question.id,
-                revision_id=revision.id,
-                from_state=question.state,
-                to_state=TO_CONFIRM,
-                cause=Cause.BASIS.value,
-                note=doubts[0].said,
-                at=now,
-            )
-        )
+        session.add(step_of(question, question.state, TO_CONFIRM, Cause.BASIS, now, note=doubts[0].said))
         question.state = TO_CONFIRM
         back[question.unit_id].append(question.code)
     await session.flush()

@@ -9,6 +9,8 @@ import zipfile
 import zlib
 from typing import NamedTuple
 
+from app.roster.imports.spreadsheet import is_package
+
 MOST_UNPACKED = 128 << 20
 """Bytes of all parts together: 20,000 full questions take a third of it."""
 MOST_MARKS = 2_000_000
@@ -21,7 +23,6 @@ _FORMULA = re.compile(
 )  # looked for in every part: a sheet may have any name
 _LONGEST_TAG = 512  # bytes kept of the piece before, for a cell that lies across two pieces
 _MACROS = "vbaproject.bin"
-PACKAGE = b"PK"
 
 
 class Hostile(Exception):
@@ -43,7 +44,7 @@ def check_package(content: bytes, *, whole_tree: bool = False) -> None:
     Sizes are counted while unpacking: what the package says about itself may be a lie. Whether it is a package its end
     tells, as readers find it, not its name or what stands before it. A file that is none is left to its reader.
     """
-    if not content.startswith(PACKAGE) and not zipfile.is_zipfile(io.BytesIO(content)):
+    if not is_package(content):
         return
     left = MOST_UNPACKED
     marks = MOST_MARKS if whole_tree else MOST_UNPACKED

@@ -20,7 +20,7 @@ from app.bank.sheets import (
     known_state,
     letters_of,
 )
-from app.bank.shown import emptied, ends_with, has_blank, marks
+from app.bank.shown import CROSSES, TICKS, emptied, ends_with, has_blank, marks
 from app.bank.texts import LONGEST_LINE, NO_TOPIC, code_of, too_long
 from app.contests.rules import KINDS
 
@@ -56,12 +56,12 @@ _NUMBER = re.compile(
 )
 _ANSWER = re.compile(
     r"\s*+(?:正确|参考|标准)?答案\s*+(?:应?[是为选])?\s*+"
-    r"([A-Fa-fＡ-Ｆａ-ｆ](?:[\s、,，]*+[A-Fa-fＡ-Ｆａ-ｆ])*+|[√✓✔☑×✗✘✕╳☒]|正确|错误|对|错)\s*+[。.]?\s*+"
+    rf"([A-Fa-fＡ-Ｆａ-ｆ](?:[\s、,，]*+[A-Fa-fＡ-Ｆａ-ｆ])*+|[{TICKS}{CROSSES}]|正确|错误|对|错)\s*+[。.]?\s*+"
 )
 """A line of its own that tells the answer without a colon: 答案 B, 正确答案是A."""
 _GLUED = re.compile(r"\s*+([0-9]{1,4})[.．][0-9]")
 """A number that what follows runs into: 5.30日内告知; or 1.5万元."""
-_TICKED = re.compile(r"\s*+([（(]\s*+(?:(?:[√✓✔☑×✗✘✕╳☒TFXVＴＦＸＶ]|正确|错误|对|错)\s*+)?[）)])")
+_TICKED = re.compile(rf"\s*+([（(]\s*+(?:(?:[{TICKS}{CROSSES}TFXVＴＦＸＶ]|正确|错误|对|错)\s*+)?[）)])")
 """The bracket of a statement that stands before its number: （√）1. 应当告知。"""
 _OTHER_KINDS = "不定项|填空|简答|问答|论述|名词解释|案例分析|材料分析|计算"
 _HEADING = re.compile(

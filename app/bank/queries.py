@@ -155,6 +155,11 @@ async def register(session: AsyncSession) -> Register:
     return Register({one.name: one for one in entries})
 
 
+async def whole_register(session: AsyncSession) -> Register:
+    """Return the register with its facts, as the tables hold both."""
+    return Register((await register(session)).instruments, await facts_of_register(session))
+
+
 async def facts_of_register(session: AsyncSession) -> dict[str, Fact]:
     """Return the facts by id as the last import of the shipped register left them."""
     found = await session.scalars(select(LegalFact))

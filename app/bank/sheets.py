@@ -12,6 +12,7 @@ from app.bank.entries import DRAFT, LETTERS, STATES, TRUE_FALSE
 from app.bank.files import MOST_QUESTIONS, Raw, Reading
 from app.bank.formats import shown_otherwise
 from app.bank.packages import Hostile, check_package
+from app.bank.shown import CROSSES, TICKS
 from app.contests.rules import KINDS
 from app.roster.imports.spreadsheet import EXACT, Unreadable, read_rows, text_of
 
@@ -64,7 +65,7 @@ _JUDGED = {
     **dict.fromkeys(("FALSE", "F", "X", "否"), "错误"),
 }
 _AROUND_ANSWER = " \t\n()[]【】〔〕。.,、;"
-_ONE_FORM = str.maketrans({**dict.fromkeys("✓✔☑", "√"), **dict.fromkeys("✗✘✕╳☒", "×")})
+_ONE_FORM = str.maketrans({**dict.fromkeys(TICKS, TICKS[0]), **dict.fromkeys(CROSSES, CROSSES[0])})
 _RIGHT = {"正确": "A", "对": "A", "√": "A", "错误": "B", "错": "B", "×": "B"}
 
 

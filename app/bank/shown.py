@@ -14,7 +14,9 @@ BLANK = "（　）"
 _LONGEST = 500  # signs; a longer stem is refused for its length
 _OPEN, _CLOSE = r"[（(〔［【\[]", r"[）)〕］】\]]"
 _GAP = r"\s*+"  # possessive, as every repetition here: a long run of blanks is gone through once
-_TICK, _CROSS = "[√✓✔☑]", "[×✗✘✕╳☒]"
+TICKS, CROSSES = "√✓✔☑", "×✗✘✕╳☒"
+"""The forms of a tick and a cross, the usual one first."""
+_TICK, _CROSS = f"[{TICKS}]", f"[{CROSSES}]"
 _SURE = rf"(?i:{_TICK}|{_CROSS}|正确|错误|对|错|true|false)"
 _MAYBE = "(?i:[TFXVＴＦＸＶ]|是|否)"
 _LETTERS = "|".join(

@@ -125,8 +125,8 @@ async def plan(
         return done
 
     with _uncollected():
-        for helper in helpers[:1]:
-            await _read_ahead(session, helper, turns, still_open, now=now)
+        if helpers:
+            await _read_ahead(session, helpers[0], turns, still_open, now=now)
         async with asyncio.TaskGroup() as group:
             shares = [group.create_task(work(own)) for own in sessions]
     return [share.result() for share in shares]

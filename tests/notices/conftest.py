@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from app.contests.models import ContestState
 from app.core.settings import Settings
+from app.roster.models import UnitKind
 from tests.notices.helpers import Groups
 from tests.notices.private import People
 from tests.notices.robot import Robot
@@ -53,3 +55,16 @@ async def people(groups: Groups) -> People:
     held = People(groups)
     await held.channel("市局")
     return held
+
+
+@pytest.fixture
+async def province(groups: Groups) -> Groups:
+    """A contest of 省厅 over 市局 and 邻市局, and a robot in the province's group."""
+    await groups.set_contest(state=ContestState.DRAFT)
+    await groups.town.unit("粤东市生态环境局", UnitKind.BUREAU, "省厅")
+    await groups.town.unit("城区", UnitKind.BRANCH, "粤东市生态环境局")
+    await groups.town.officers_in("城区", 2)
+    await groups.town.officer("省厅一", "省厅")
+    await groups.town.contest("省厅")
+    await groups.channel("省厅")
+    return groups

@@ -4,28 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 
-import pytest
 from sqlalchemy import update
 
-from app.contests.models import Contest, ContestState
+from app.contests.models import Contest
 from app.participation.models import UnitDay
-from app.roster.models import UnitKind
 from tests.notices.helpers import TOMORROW, Groups
 from tests.participation.rows import exempt, play
 from tests.times import TODAY, SetClock
-
-
-@pytest.fixture
-async def province(groups: Groups) -> Groups:
-    """A contest of 省厅 over 市局 and 邻市局, and a robot in the province's group."""
-    await groups.set_contest(state=ContestState.DRAFT)
-    await groups.town.unit("粤东市生态环境局", UnitKind.BUREAU, "省厅")
-    await groups.town.unit("城区", UnitKind.BRANCH, "粤东市生态环境局")
-    await groups.town.officers_in("城区", 2)
-    await groups.town.officer("省厅一", "省厅")
-    await groups.town.contest("省厅")
-    await groups.channel("省厅")
-    return groups
 
 
 async def test_a_province_hears_of_its_bureaus(province: Groups) -> None:

@@ -18,8 +18,7 @@ def same_text(name: str, held: Register, shipped: Register, *, confirmed_on: dt.
 
     Its names, its issuer and its days tell one text from another. Where an instrument is amended in place its days
     stay, and the days of its articles' facts tell: none may have changed or gone, and no new one begin after the
-    comparison.
-    How far the editors looked (`checked_to`, `note`, a fact's confidence) says nothing of the text.
+    comparison. How far the editors looked (`checked_to`, `note`, a fact's confidence) says nothing of the text.
     """
     if not all(getattr(held.instruments[name], one) == getattr(shipped.instruments[name], one) for one in _TEXT):
         return False

@@ -11,10 +11,11 @@ from app.bank.changing import lock_bank, raise_version
 from app.bank.checking import Register, settled, usable
 from app.bank.confirming.rules import same_text
 from app.bank.entries import IN_USE, TO_CONFIRM
-from app.bank.life.models import Cause, QuestionStep
+from app.bank.life.models import Cause
+from app.bank.life.steps import step_of
 from app.bank.models import Instrument, InstrumentConfirmation, Question, QuestionRevision
 from app.bank.own import put_back_own
-from app.bank.queries import facts_of_register, register
+from app.bank.queries import register, whole_register
 from app.core import audit
 from app.core.clock import local_day
 from app.core.errors import Conflict, FieldProblem, Invalid, NotFound
@@ -188,8 +189,7 @@ async def _shared(session: AsyncSession, *conditions: Any) -> list[Any]:
 
 
 async def _settles(session: AsyncSession) -> tuple[Register, frozenset[str]]:
-    known = await register(session)
-    return Register(known.instruments, await facts_of_register(session)), frozenset(await confirmations(session))
+    return await whole_register(session), frozenset(await confirmations(session))
 
 
 async def _free(session: AsyncSession, day: dt.date, now: dt.datetime) -> list[Any]:
@@ -230,19 +230,7 @@ def _noted(
 ) -> list[str]:
     """Write the step of each moved question into its life; return their codes."""
     rows = list(moved)
-    session.add_all(
-        QuestionStep(
-            question_id=row.id,
-            revision_id=row.current_revision_id,
-            from_state=row.state,
-            to_state=state,
-            cause=Cause.PERSON.value,
-            actor_id=actor_id,
-            note=note,
-            at=now,
-        )
-        for row in rows
-    )
+    session.add_all(step_of(row, row.state, state, Cause.PERSON, now, actor_id=actor_id, note=note) for row in rows)
     return [row.code for row in rows]
 
 
@@ -261,7 +249,7 @@ async def keep_confirmations(session: AsyncSession, shipped: Register) -> Kept:
     its questions wait again.
     """
     instruments = dict(shipped.instruments)
-    held = Register((await register(session)).instruments, await facts_of_register(session))
+    held = await whole_register(session)
     kept, lapsed = set(), []
     for name, given in (await confirmations(session)).items():
         one = instruments.get(name)

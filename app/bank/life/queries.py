@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import or_, select, text
+from sqlalchemy import exists, or_, select, text
 
 from app.bank.entries import DRAFT, RETIRED
 from app.bank.life.models import BasisWarning, Cause, QuestionStep, QuestionStop
@@ -145,9 +145,12 @@ class EndAhead(NamedTuple):
     questions: list[tuple[str, list[uuid.UUID] | None]]
 
 
-async def ends_ahead(session: AsyncSession, day: dt.date) -> list[EndAhead]:
-    """Return the instruments that end on `day` or within thirty days and on which live questions rest, earliest first."""
-    rows = await session.execute(
+async def ends_ahead(session: AsyncSession, day: dt.date, *, unnoticed: bool = False) -> list[EndAhead]:
+    """Return the instruments that end on `day` or within thirty days and on which live questions rest, earliest first.
+
+    `unnoticed`: only those of whose end no warning was noted yet.
+    """
+    wanted = (
         select(Instrument.name, Instrument.full_name, Instrument.in_force_to)
         .add_columns(Question.code, Unit.path)
         .join(QuestionBasis, QuestionBasis.instrument == Instrument.name)
@@ -160,8 +163,11 @@ async def ends_ahead(session: AsyncSession, day: dt.date) -> list[EndAhead]:
         .distinct()
         .order_by(Instrument.in_force_to, Instrument.name, Question.code)
     )
+    if unnoticed:
+        noted = (BasisWarning.instrument == Instrument.name) & (BasisWarning.ends_on == Instrument.in_force_to)
+        wanted = wanted.where(~exists().where(noted))
     found: dict[str, EndAhead] = {}
-    for name, full_name, ends_on, code, path in rows:
+    for name, full_name, ends_on, code, path in await session.execute(wanted):
         found.setdefault(name, EndAhead(name, full_name, ends_on, [])).questions.append((code, path))
     return list(found.values())
 

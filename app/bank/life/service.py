@@ -7,19 +7,20 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from app.bank.changing import lock_bank, raise_version
-from app.bank.checking import Register, settled
+from app.bank.checking import settled
 from app.bank.confirming.service import confirmations
 from app.bank.entries import IN_USE, RETIRED, TO_CONFIRM
-from app.bank.life.models import BasisWarning, Cause, QuestionStep, QuestionStop
-from app.bank.life.queries import life_of
-from app.bank.life.rules import FOLLOWS_BASIS, WARN_DAYS, basis_notice, check_step
-from app.bank.models import Instrument, Question, QuestionBasis, QuestionRevision
+from app.bank.life.models import BasisWarning, Cause, QuestionStop
+from app.bank.life.queries import ends_ahead, life_of
+from app.bank.life.rules import FOLLOWS_BASIS, basis_notice, check_step
+from app.bank.life.steps import step_of
+from app.bank.models import Question, QuestionRevision
 from app.bank.own import doubts_about, footing_on
-from app.bank.queries import facts_of_register, register
+from app.bank.queries import whole_register
 from app.core import audit
 from app.core.clock import Clock, local_day
 from app.core.errors import Forbidden
@@ -59,7 +60,7 @@ async def set_state(
         check_step(await _judged(session, life, wanted, day), wanted, actor_id=caller.officer_id, day=day)
     before = life.question.state
     after = await _put(session, life, wanted, note=note, now=now, actor_id=caller.officer_id)
-    session.add(_step(life.question, before, after, Cause.PERSON, now, actor_id=caller.officer_id, note=note))
+    session.add(step_of(life.question, before, after, Cause.PERSON, now, actor_id=caller.officer_id, note=note))
     await raise_version(session)
     await audit.append(
         session,
@@ -120,33 +121,11 @@ async def _as_confirmed(session: AsyncSession, question: Question, would_be: str
         return TO_CONFIRM if doubts_about(own, await footing_on(session, local_day(now))) else IN_USE
     if question.unit_id is not None or (would_be != TO_CONFIRM and question.freed_at is None):
         return would_be
-    known = Register((await register(session)).instruments, await facts_of_register(session))
+    known = await whole_register(session)
     revision = await session.get_one(QuestionRevision, question.current_revision_id)
     free = settled(revision.facts, known, frozenset(await confirmations(session)), local_day(now))
     question.freed_at = (question.freed_at or now) if free else None
     return IN_USE if free else TO_CONFIRM
-
-
-def _step(
-    question: Question,
-    before: str,
-    after: str,
-    cause: Cause,
-    now: dt.datetime,
-    *,
-    actor_id: uuid.UUID | None = None,
-    note: str | None = None,
-) -> QuestionStep:
-    return QuestionStep(
-        question_id=question.id,
-        revision_id=question.current_revision_id,
-        from_state=before,
-        to_state=after,
-        cause=cause.value,
-        actor_id=actor_id,
-        note=note,
-        at=now,
-    )
 
 
 class Followed(NamedTuple):
@@ -197,7 +176,7 @@ _HOLDING = text(
 
 async def _due(session: AsyncSession, day: dt.date) -> bool:
     ended, holding = await _moved(session, day)
-    return bool(ended or holding or await _unnoticed(session, day))
+    return bool(ended or holding or await ends_ahead(session, day, unnoticed=True))
 
 
 async def _moved(session: AsyncSession, day: dt.date) -> tuple[list[uuid.UUID], list[uuid.UUID]]:
@@ -205,33 +184,6 @@ async def _moved(session: AsyncSession, day: dt.date) -> tuple[list[uuid.UUID], 
     ended = await session.scalars(_ENDED, {"day": day, "states": list(FOLLOWS_BASIS)})
     holding = await session.scalars(_HOLDING, {"day": day})
     return list(ended), list(holding)
-
-
-async def _unnoticed(session: AsyncSession, day: dt.date) -> list[Any]:
-    """Return instruments that end within thirty days, that questions live on, and of which nobody was told yet."""
-    horizon = day.fromordinal(day.toordinal() + WARN_DAYS)
-    rows = await session.execute(
-        select(
-            Instrument.name,
-            Instrument.full_name,
-            Instrument.in_force_to,
-            func.array_agg(func.distinct(Question.code)).label("codes"),
-        )
-        .join(QuestionBasis, QuestionBasis.instrument == Instrument.name)
-        .join(Question, Question.current_revision_id == QuestionBasis.revision_id)
-        .outerjoin(
-            BasisWarning,
-            (BasisWarning.instrument == Instrument.name) & (BasisWarning.ends_on == Instrument.in_force_to),
-        )
-        .where(
-            Instrument.in_force_to.between(day, horizon),
-            Question.state.in_(FOLLOWS_BASIS),
-            BasisWarning.instrument.is_(None),
-        )
-        .group_by(Instrument.name)
-        .order_by(Instrument.in_force_to, Instrument.name)
-    )
-    return list(rows)
 
 
 async def _follow(session: AsyncSession, now: dt.datetime) -> tuple[Followed, list[dict[str, Any]]]:
@@ -242,11 +194,12 @@ async def _follow(session: AsyncSession, now: dt.datetime) -> tuple[Followed, li
     retired = await _retire(session, ended, now)
     returned = await _return(session, holding, now)
     told = []
-    for row in await _unnoticed(session, day):
-        notice = basis_notice(row.full_name, row.in_force_to, row.codes, day=day)
-        session.add(BasisWarning(instrument=row.name, ends_on=row.in_force_to, noticed_at=now))
+    for one in await ends_ahead(session, day, unnoticed=True):
+        codes = sorted({code for code, _ in one.questions})
+        notice = basis_notice(one.full_name, one.ends_on, codes, day=day)
+        session.add(BasisWarning(instrument=one.instrument, ends_on=one.ends_on, noticed_at=now))
         told.append(
-            {"instrument": row.name, "ends_on": row.in_force_to.isoformat(), "questions": len(row.codes)}
+            {"instrument": one.instrument, "ends_on": one.ends_on.isoformat(), "questions": len(codes)}
             | {"notice": notice.title}
         )
     if retired or returned:
@@ -270,7 +223,7 @@ async def _retire(session: AsyncSession, ids: Sequence[uuid.UUID], now: dt.datet
         held = {"cause": Cause.BASIS.value, "would_be": question.state, "since": now, "actor_id": None, "note": None}
         stop = insert(QuestionStop).values(question_id=question.id, **held)
         await session.execute(stop.on_conflict_do_update(index_elements=["question_id"], set_=held))
-        session.add(_step(question, question.state, RETIRED, Cause.BASIS, now))
+        session.add(step_of(question, question.state, RETIRED, Cause.BASIS, now))
         question.state = RETIRED
     await session.flush()
     return dict(codes)
@@ -281,7 +234,7 @@ async def _return(session: AsyncSession, ids: Sequence[uuid.UUID], now: dt.datet
     questions = await _questions(session, ids)
     for question in questions:
         would_be = await _as_confirmed(session, question, stops[question.id].would_be, now)
-        session.add(_step(question, question.state, would_be, Cause.BASIS, now))
+        session.add(step_of(question, question.state, would_be, Cause.BASIS, now))
         question.state = would_be
     await session.flush()
     await session.execute(delete(QuestionStop).where(QuestionStop.question_id.in_(ids)))

@@ -1,8 +1,8 @@
-"""Steps under imports: what a file changed about states stands among a question's steps."""
+"""A question's steps as rows: one, and those that a file's import makes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
@@ -14,9 +14,33 @@ if TYPE_CHECKING:
     import uuid
     from collections.abc import Iterable, Mapping
 
+    from sqlalchemy import Row
     from sqlalchemy.ext.asyncio import AsyncSession
 
 BY_IMPORT = "导入题目文件"
+
+
+def step_of(
+    question: Question | Row[*tuple[Any, ...]],
+    before: str,
+    after: str,
+    cause: Cause,
+    now: dt.datetime,
+    *,
+    actor_id: uuid.UUID | None = None,
+    note: str | None = None,
+) -> QuestionStep:
+    """Return a step of a question (or a row with its `id` and `current_revision_id`), of the text that stands now."""
+    return QuestionStep(
+        question_id=question.id,
+        revision_id=question.current_revision_id,
+        from_state=before,
+        to_state=after,
+        cause=cause.value,
+        actor_id=actor_id,
+        note=note,
+        at=now,
+    )
 
 
 async def states_of(session: AsyncSession, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
@@ -35,16 +59,7 @@ async def note_steps(
         .order_by(Question.code)
     )
     session.add_all(
-        QuestionStep(
-            question_id=row.id,
-            revision_id=row.current_revision_id,
-            from_state=before[row.id],
-            to_state=row.state,
-            cause=Cause.PERSON.value,
-            actor_id=actor_id,
-            note=BY_IMPORT,
-            at=now,
-        )
+        step_of(row, before[row.id], row.state, Cause.PERSON, now, actor_id=actor_id, note=BY_IMPORT)
         for row in rows
         if row.state != before[row.id]
     )

@@ -23,7 +23,8 @@ _MOST_UNPACKED = 512 << 20  # bytes
 _MOST_CELLS = 12_000_000  # calamine lays a sheet out as one block of 32 bytes a cell, empty ones too
 _CHUNK = 4 << 20
 _CELL = re.compile(rb'<(?:\w+:)?c [^>]*?\br=["\']([A-Z]{1,3})([0-9]{1,7})["\']')
-_PACKAGE = b"PK"
+PACKAGE = b"PK"
+"""How an .xlsx or .docx begins that an office program made."""
 _OLD = b"\xd0\xcf\x11\xe0"  # .xls, and what a password makes of an .xlsx
 EXACT = 10**15  # beyond it a spreadsheet's number has lost its last digits
 _ENCODINGS = ("utf-8-sig", "gb18030")
@@ -60,18 +61,18 @@ def _refuse_disguised(content: bytes, kind: str) -> None:
             raise Unreadable("文件内容是 Excel 工作簿，不是 .csv；请用表格软件打开后另存为 .xlsx 再上传。")
     elif kind == ".xlsx" and content.startswith(_OLD):
         raise Unreadable("文件加了密码，或是旧格式 .xls 改了名；请用表格软件打开，去掉密码后另存为 .xlsx 再上传。")
-    elif not content.startswith((_PACKAGE, _OLD)):
+    elif not content.startswith((PACKAGE, _OLD)):
         raise Unreadable("文件无法读取，不是 Excel 工作簿，或已损坏；请用表格软件打开后另存为 .xlsx 再上传。")
 
 
-def _is_package(content: bytes) -> bool:
+def is_package(content: bytes) -> bool:
     """Whether anything may unpack it: a package is found by its end, whatever stands before it."""
-    return content.startswith(_PACKAGE) or zipfile.is_zipfile(io.BytesIO(content))
+    return content.startswith(PACKAGE) or zipfile.is_zipfile(io.BytesIO(content))
 
 
 def _sheet_rows(content: bytes) -> Iterator[Sequence[Cell]]:
     try:
-        if _is_package(content):
+        if is_package(content):
             _refuse_bombs(content)
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
         visible = [n for n, sheet in enumerate(workbook.sheets_metadata) if sheet.visible == SheetVisibleEnum.Visible]
